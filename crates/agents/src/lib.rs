@@ -1,1 +1,125 @@
-//! (in construction)
+//! Agents: each agent program's own stream ⇄ one stream of [`AgentEvent`]s.
+//!
+//! Three parts, none of which does I/O:
+//!
+//! - [`command`] says how to start an agent: arguments, environment, what goes to its standard
+//!   input, and with which signal to stop it;
+//! - an [`Adapter`] reads what the agent prints, line by line;
+//! - [`discover`] says which of the configured agents can be started, and if none, what to do.
+//!
+//! **Invariant:** adapters are deterministic. After a crash the daemon feeds the raw stream again
+//! from its start and must get the very same events, so there is no clock, no randomness and no
+//! look at the outer world here. **Invariant:** no line is lost silently: each gives at least one
+//! event or is counted in [`Counts`]. A vendor's format is known to nobody outside this crate.
+
+pub mod claude;
+pub mod discover;
+mod event;
+mod invocation;
+pub mod script;
+
+pub use invocation::{
+    AgentSpec, Error, Invocation, Kind, RunRequest, StopSignal, UnknownKind, command,
+};
+use orkestra_core::agent::{AgentEvent, RawReason};
+use serde::{Deserialize, Serialize};
+use std::fmt;
+
+/// The longest line that an adapter reads; a reader should skip the rest of a longer one and
+/// report it with [`Adapter::skipped`]. Agents print pictures inside lines, so 1 MiB is too small.
+pub const LINE_BYTES_MAX: usize = 16 * 1024 * 1024;
+
+/// Turns one agent's output into events; one adapter per run and attempt.
+pub trait Adapter: Send {
+    /// Takes one line, with or without its line end.
+    fn line(&mut self, line: &[u8]) -> Vec<AgentEvent>;
+
+    /// Takes the end of the process; `stderr_tail` is the end of what it wrote to its standard
+    /// error. Gives `ended` unless the agent has already said it itself.
+    fn finish(&mut self, exit: ProcessExit, stderr_tail: &str) -> Vec<AgentEvent>;
+
+    /// What has come in so far.
+    fn counts(&self) -> Counts;
+
+    /// Counts an input that gave no event; for the provided methods only.
+    #[doc(hidden)]
+    fn counts_mut(&mut self) -> &mut Counts;
+
+    /// Takes note of a line that was too long to be read: its beginning and its size in bytes.
+    fn skipped(&mut self, head: &[u8], bytes: u64) -> Vec<AgentEvent> {
+        self.counts_mut().lines += 1;
+        let detail = format!("the line is longer than {LINE_BYTES_MAX} bytes");
+        let mut events = vec![event::raw(RawReason::Oversized, &detail, head)];
+        if let Some(AgentEvent::Raw { bytes: size, .. }) = events.first_mut() {
+            *size = bytes;
+        }
+        self.counts_mut().raw += 1;
+        events
+    }
+}
+
+/// The adapter for a kind of agent.
+pub fn adapter(kind: Kind) -> Box<dyn Adapter> {
+    match kind {
+        Kind::Script => Box::new(script::Script::default()),
+        Kind::Claude => Box::new(claude::Claude::default()),
+    }
+}
+
+/// What became of the lines of one run.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Counts {
+    /// All lines, blank ones included.
+    pub lines: u64,
+    /// Lines with nothing on them.
+    pub blank: u64,
+    /// Token deltas of the vendor: their sum follows as a whole message.
+    pub deltas: u64,
+    /// Lines that are understood and say nothing that another line does not say.
+    pub ignored: u64,
+    /// `raw` events, those of broken lines included.
+    pub raw: u64,
+}
+
+/// How a process ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum ProcessExit {
+    /// By itself, with this code.
+    Code(i32),
+    /// Killed by this signal.
+    Signal(i32),
+    /// Nobody saw it end, for example because the machine went down.
+    Lost,
+}
+
+impl fmt::Display for ProcessExit {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Code(code) => write!(f, "exit code {code}"),
+            Self::Signal(number) => match signal_name(*number) {
+                Some(name) => write!(f, "killed by signal {number} ({name})"),
+                None => write!(f, "killed by signal {number}"),
+            },
+            Self::Lost => f.write_str("nobody saw how the process ended"),
+        }
+    }
+}
+
+/// Names of the signals whose numbers are the same on Linux and macOS.
+fn signal_name(number: i32) -> Option<&'static str> {
+    match number {
+        1 => Some("SIGHUP"),
+        2 => Some("SIGINT"),
+        3 => Some("SIGQUIT"),
+        4 => Some("SIGILL"),
+        6 => Some("SIGABRT"),
+        8 => Some("SIGFPE"),
+        9 => Some("SIGKILL"),
+        11 => Some("SIGSEGV"),
+        13 => Some("SIGPIPE"),
+        14 => Some("SIGALRM"),
+        15 => Some("SIGTERM"),
+        _ => None,
+    }
+}

@@ -1,1 +1,12 @@
-//! (in construction)
+//! The meaning of Orkestra: ids, events, state machines and policies.
+//!
+//! **Invariant:** nothing here does I/O, reads a clock, draws a random number or is async.
+//! Time, randomness and ids are arguments.
+
+pub mod agent;
+pub mod event;
+pub mod id;
+pub mod run;
+pub mod signal;
+pub mod span;
+pub mod unit;

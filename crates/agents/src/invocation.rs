@@ -1,0 +1,227 @@
+//! How to start an agent.
+
+use serde::{Deserialize, Serialize};
+use std::collections::BTreeMap;
+use std::fmt;
+use std::path::{Path, PathBuf};
+use std::str::FromStr;
+use uuid::Uuid;
+
+/// The kinds of agents that this version can start and read.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Kind {
+    /// Any program that reads a prompt and prints lines.
+    Script,
+    /// Claude Code.
+    Claude,
+}
+
+impl Kind {
+    /// Every kind.
+    pub const ALL: [Self; 2] = [Self::Script, Self::Claude];
+
+    /// The word used in the configuration and on the wire.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Script => "script",
+            Self::Claude => "claude",
+        }
+    }
+}
+
+impl fmt::Display for Kind {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.as_str())
+    }
+}
+
+impl FromStr for Kind {
+    type Err = UnknownKind;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        Self::ALL
+            .into_iter()
+            .find(|kind| kind.as_str() == text)
+            .ok_or_else(|| UnknownKind(text.chars().take(40).collect()))
+    }
+}
+
+/// A word that is no kind of agent.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("{0:?} is not a kind of agent; expected script or claude")]
+pub struct UnknownKind(String);
+
+/// An agent as configured.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct AgentSpec {
+    /// How it is started and read.
+    pub kind: Kind,
+    /// Program and first arguments; empty for the kind's own program.
+    #[serde(default)]
+    pub command: Vec<String>,
+    /// The model to ask for, where the kind has a choice.
+    #[serde(default)]
+    pub model: Option<String>,
+    /// Arguments added at the end.
+    #[serde(default)]
+    pub args: Vec<String>,
+    /// Environment variables set for the agent; they win over everything else.
+    #[serde(default)]
+    pub env: BTreeMap<String, String>,
+    /// What the agent may do without asking, in the vendor's words.
+    #[serde(default)]
+    pub permission_mode: Option<String>,
+}
+
+impl AgentSpec {
+    /// An agent of this kind with nothing else said.
+    pub fn new(kind: Kind) -> Self {
+        Self {
+            kind,
+            command: Vec::new(),
+            model: None,
+            args: Vec::new(),
+            env: BTreeMap::new(),
+            permission_mode: None,
+        }
+    }
+
+    /// The program to start; `None` when the kind has none of its own and none is configured.
+    pub fn program(&self) -> Option<&str> {
+        match (self.command.first(), self.kind) {
+            (Some(program), _) => Some(program),
+            (None, Kind::Claude) => Some("claude"),
+            (None, Kind::Script) => None,
+        }
+    }
+
+    /// Makes a relative program path (`./agent.sh`, but not `agent`) absolute: it is meant from
+    /// the configuration file's folder, while the agent starts in its own worktree.
+    pub fn resolve(&mut self, config_dir: &Path) {
+        if let Some(program) = self.command.first_mut()
+            && program.contains('/')
+            && Path::new(program.as_str()).is_relative()
+        {
+            let path = config_dir.join(program.strip_prefix("./").unwrap_or(program));
+            *program = path.to_string_lossy().into_owned();
+        }
+    }
+}
+
+/// What one run needs.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct RunRequest {
+    /// What the agent is asked to do.
+    pub prompt: String,
+    /// The id under which the vendor keeps the conversation; a new one for every attempt.
+    pub session_id: Uuid,
+    /// The folder in which the agent works.
+    pub worktree: PathBuf,
+}
+
+/// Everything needed to start an agent's process.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Invocation {
+    /// Program and arguments.
+    pub argv: Vec<String>,
+    /// The working directory.
+    pub cwd: PathBuf,
+    /// Environment variables to set.
+    pub env_set: BTreeMap<String, String>,
+    /// Inherited variables to remove; a `*` at the end stands for any rest of the name.
+    pub env_remove: Vec<String>,
+    /// Inherited variables to leave alone although `env_remove` names them.
+    pub env_keep: Vec<String>,
+    /// What the agent reads from its standard input, which then ends; `None` for none at all.
+    pub stdin: Option<Vec<u8>>,
+    /// How to stop it in good order.
+    pub stop_signal: StopSignal,
+}
+
+impl Invocation {
+    /// The whole environment of the agent, made from the inherited one.
+    pub fn environment(
+        &self,
+        inherited: impl IntoIterator<Item = (String, String)>,
+    ) -> BTreeMap<String, String> {
+        let kept = inherited.into_iter().filter(|(name, _)| !self.removes(name));
+        let mut environment: BTreeMap<_, _> = kept.collect();
+        environment.extend(self.env_set.clone());
+        environment
+    }
+
+    /// Whether an inherited variable is kept from the agent.
+    pub fn removes(&self, name: &str) -> bool {
+        let matches = |pattern: &String| match pattern.strip_suffix('*') {
+            Some(prefix) => name.starts_with(prefix),
+            None => name == pattern,
+        };
+        self.env_remove.iter().any(matches) && !self.env_keep.iter().any(|keep| keep == name)
+    }
+}
+
+/// The signal that asks an agent to stop.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum StopSignal {
+    /// SIGINT, like Ctrl-C.
+    Int,
+    /// SIGTERM.
+    Term,
+}
+
+impl StopSignal {
+    /// Its number, the same on Linux and macOS.
+    pub fn number(self) -> i32 {
+        match self {
+            Self::Int => 2,
+            Self::Term => 15,
+        }
+    }
+}
+
+/// Why an agent cannot be started.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum Error {
+    /// A script agent without a program.
+    #[error("a script agent needs a command, for example command: [\"./agent.sh\"]")]
+    NoCommand,
+}
+
+/// How to start an agent for one run.
+pub fn command(spec: &AgentSpec, run: &RunRequest) -> Result<Invocation, Error> {
+    let program = spec.program().ok_or(Error::NoCommand)?.to_owned();
+    let first_arguments = spec.command.iter().skip(1).cloned();
+    let mut argv: Vec<String> = std::iter::once(program).chain(first_arguments).collect();
+    let worktree = run.worktree.to_string_lossy().into_owned();
+    // Some programs believe PWD more than their working directory.
+    let mut env_set = BTreeMap::from([("PWD".to_owned(), worktree.clone())]);
+    let mut env_remove = Vec::new();
+    let mut env_keep = Vec::new();
+    let stop_signal = match spec.kind {
+        Kind::Script => {
+            env_set.insert("ORKESTRA_SESSION_ID".to_owned(), run.session_id.to_string());
+            env_set.insert("ORKESTRA_WORKTREE".to_owned(), worktree);
+            if let Some(model) = &spec.model {
+                env_set.insert("ORKESTRA_MODEL".to_owned(), model.clone());
+            }
+            StopSignal::Term
+        }
+        Kind::Claude => {
+            argv.extend(crate::claude::arguments(spec, run));
+            let names = |list: &[&str]| list.iter().map(|name| (*name).to_owned()).collect();
+            env_remove = names(&crate::claude::ENV_REMOVE);
+            env_keep = names(&crate::claude::ENV_KEEP);
+            for name in crate::claude::ENV_SWITCHES {
+                env_set.insert(name.to_owned(), "1".to_owned());
+            }
+            StopSignal::Int
+        }
+    };
+    argv.extend(spec.args.iter().cloned());
+    env_set.extend(spec.env.clone());
+    let stdin = Some(run.prompt.clone().into_bytes());
+    let cwd = run.worktree.clone();
+    Ok(Invocation { argv, cwd, env_set, env_remove, env_keep, stdin, stop_signal })
+}

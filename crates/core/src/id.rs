@@ -1,0 +1,71 @@
+//! Typed identifiers: mixing two kinds does not compile.
+//!
+//! Ids are UUIDv7 and are handed in by whoever has a clock and randomness; the core never makes one.
+
+use serde::{Deserialize, Serialize};
+use std::fmt;
+use std::str::FromStr;
+use uuid::Uuid;
+
+macro_rules! typed_id {
+    ($(#[$doc:meta])* $name:ident) => {
+        $(#[$doc])*
+        #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+        #[serde(transparent)]
+        pub struct $name(Uuid);
+
+        impl $name {
+            /// Wraps a UUID (version 7, so that ids sort by time).
+            pub fn new(uuid: Uuid) -> Self {
+                Self(uuid)
+            }
+
+            /// The UUID inside.
+            pub fn uuid(self) -> Uuid {
+                self.0
+            }
+
+            /// The last eight hexadecimal digits: what people see and type.
+            /// The first digits of a UUIDv7 are its time and nearly equal for neighbours.
+            pub fn short(self) -> String {
+                let text = self.0.simple().to_string();
+                text.get(24..).unwrap_or(&text).to_owned()
+            }
+        }
+
+        impl fmt::Display for $name {
+            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                self.0.hyphenated().fmt(f)
+            }
+        }
+
+        impl FromStr for $name {
+            type Err = uuid::Error;
+
+            fn from_str(text: &str) -> Result<Self, Self::Err> {
+                Uuid::parse_str(text).map(Self)
+            }
+        }
+    };
+}
+
+typed_id!(
+    /// One immutable line of the journal.
+    EventId
+);
+typed_id!(
+    /// One life of one unit or run: one shim, one process tree.
+    InstanceId
+);
+typed_id!(
+    /// One attempt at a piece of work by one agent.
+    RunId
+);
+typed_id!(
+    /// One entry of the outbox.
+    EffectId
+);
+typed_id!(
+    /// The machine that wrote an event.
+    NodeId
+);

@@ -1,0 +1,252 @@
+//! What follows from what the host saw of a process.
+
+use super::decide::{Order, Turn};
+use super::spec::{Policy, UnitName};
+use super::{Exit, Rest, State, Then, Unit};
+use crate::id::InstanceId;
+use crate::signal::Signal;
+use jiff::SignedDuration;
+use serde_json::{Value, json};
+
+/// What is left of a life that an earlier daemon recorded.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Found {
+    /// It lives.
+    Alive {
+        /// The leader's process id.
+        pid: u32,
+        /// When it started, in milliseconds since boot.
+        started_boot_ms: u64,
+    },
+    /// The shim lives and has not started the leader yet; `Started` or `Exited` follows.
+    StillStarting,
+    /// It ended meanwhile, and how is known.
+    Exited(Exit),
+    /// Nothing was ever made of it: the daemon died between the commit and the start.
+    NeverStarted,
+    /// The machine was restarted since.
+    OtherBoot,
+}
+
+impl Turn<'_> {
+    pub(super) fn started(&mut self, name: &UnitName, instance: InstanceId, pid: u32) {
+        let Some(unit) = self.unit(name) else { return };
+        match unit.state.clone() {
+            State::Starting { instance: Some(current), .. } if current == instance => {
+                let body = json!({"instance": instance, "pid": pid, "generation": unit.generation,
+                    "restarts": unit.restarts});
+                self.event(name, "unit.started", true, body);
+                self.running(unit, instance, pid, self.now.boot_ms);
+            }
+            State::Stopping { instance: current, pid: None, then, .. } if current == instance => {
+                let started_at = Some(self.now.at);
+                self.enter(unit, State::Stopping { instance, pid: Some(pid), then, started_at });
+            }
+            State::Stopped { .. }
+            | State::Starting { .. }
+            | State::Running { .. }
+            | State::BackingOff { .. }
+            | State::Failed { .. }
+            | State::Stopping { .. } => {}
+        }
+    }
+
+    fn running(&mut self, unit: Unit, instance: InstanceId, pid: u32, started_boot_ms: u64) {
+        let name = unit.name.clone();
+        let lived = self.now.boot_ms.saturating_sub(started_boot_ms);
+        let started_at =
+            self.now.at - SignedDuration::from_millis(i64::try_from(lived).unwrap_or(0));
+        self.enter(unit, State::Running { instance, pid, started_at, started_boot_ms });
+        self.wake_dependents(&name);
+    }
+
+    /// Units that waited for this one start now.
+    fn wake_dependents(&mut self, name: &UnitName) {
+        for other in self.names() {
+            let waits = self.unit(&other).is_some_and(|unit| {
+                matches!(&unit.state, State::Starting { instance: None, waiting_for }
+                    if waiting_for.contains(name))
+            });
+            if waits && !self.is_closing() {
+                self.launch_or_wait(&other);
+            }
+        }
+    }
+
+    pub(super) fn exited(&mut self, name: &UnitName, instance: InstanceId, exit: Exit) {
+        // Only the unit's present life may change its state; the folder of a late one goes anyway.
+        self.out.orders.push(Order::Release { instance });
+        let Some(mut unit) = self.unit(name) else { return };
+        if unit.instance() != Some(instance) {
+            return;
+        }
+        let wanted_stop = matches!(unit.state, State::Stopping { .. });
+        let pid = unit.pid();
+        // A process that ends by itself begins a chain of its own: nothing here caused it.
+        let kind = if exit.reason == "start_failed" { "unit.start_failed" } else { "unit.exited" };
+        self.event(name, kind, wanted_stop, exit_body(&exit, instance, pid));
+        unit.last_exit = Some(exit.clone());
+        match unit.state.clone() {
+            State::Stopping { then, .. } => {
+                let body = json!({"instance": instance, "killed": exit.killed,
+                    "survivors": exit.survivors, "then": then});
+                self.event(name, "unit.stopped", true, body);
+                self.after_stop(unit, then);
+            }
+            State::Stopped { .. }
+            | State::Starting { .. }
+            | State::Running { .. }
+            | State::BackingOff { .. }
+            | State::Failed { .. } => self.after_crash(unit, &exit),
+        }
+        if self.is_closing() {
+            self.close_next(false);
+        }
+    }
+
+    fn after_stop(&mut self, unit: Unit, then: Then) {
+        let name = unit.name.clone();
+        match then {
+            Then::Rest(rest) => self.enter(unit, State::Stopped { rest }),
+            Then::Remove => {
+                self.out.changed.remove(&name);
+                self.out.removed.insert(name);
+            }
+            Then::Start if self.is_closing() => {
+                self.enter(unit, State::Stopped { rest: Rest::Down });
+            }
+            Then::Start => {
+                self.enter(unit, State::Stopped { rest: Rest::New });
+                self.launch_or_wait(&name);
+            }
+        }
+    }
+
+    fn after_crash(&mut self, mut unit: Unit, exit: &Exit) {
+        let name = unit.name.clone();
+        if self.is_closing() {
+            self.enter(unit, State::Stopped { rest: Rest::Down });
+            return;
+        }
+        if !unit.is_wanted() {
+            self.enter(unit, State::Stopped { rest: Rest::ByHand });
+            return;
+        }
+        let again = match unit.spec.restart.policy {
+            Policy::Always => true,
+            Policy::OnFailure => !exit.is_success(),
+            Policy::Never => false,
+        };
+        if !again {
+            if exit.is_success() {
+                self.event(&name, "unit.stopped", true, json!({"reason": Rest::Finished}));
+                self.enter(unit, State::Stopped { rest: Rest::Finished });
+            } else {
+                let why = format!("It {}, and its policy asks for no restart.", exit.in_words());
+                self.fail(unit, why);
+            }
+            return;
+        }
+        let backoff = unit.spec.restart.backoff;
+        unit.attempt = if exit.uptime_ms >= backoff.reset_after.ms() { 1 } else { unit.attempt + 1 };
+        if let Some(limit) = backoff.limit.filter(|limit| unit.attempt > *limit) {
+            let why = format!(
+                "It {}, after {limit} restart{} in a row; nothing more is tried.",
+                exit.in_words(),
+                if limit == 1 { "" } else { "s" }
+            );
+            self.fail(unit, why);
+            return;
+        }
+        unit.restarts += 1;
+        let delay_ms = backoff.delay_ms(unit.attempt, self.supply.draw());
+        let until =
+            self.now.at + SignedDuration::from_millis(i64::try_from(delay_ms).unwrap_or(i64::MAX));
+        let body = json!({"attempt": unit.attempt, "restarts": unit.restarts,
+            "delay_ms": delay_ms, "next_at": until, "profile": unit.spec.restart.profile});
+        self.event(&name, "unit.restart_scheduled", true, body);
+        let generation = unit.generation;
+        self.enter(unit, State::BackingOff { delay_ms, until });
+        if delay_ms == 0 {
+            self.launch_or_wait(&name);
+        } else {
+            self.out.orders.push(Order::Wait { name, generation, delay_ms });
+        }
+    }
+
+    fn fail(&mut self, unit: Unit, why: String) {
+        self.event(&unit.name, "unit.failed", true, json!({"why": why}));
+        self.enter(unit, State::Failed { why });
+    }
+
+    pub(super) fn wait_over(&mut self, name: &UnitName, generation: u64) {
+        let Some(unit) = self.unit(name) else { return };
+        let due = matches!(unit.state, State::BackingOff { .. }) && unit.generation == generation;
+        if due && !self.is_closing() {
+            self.launch_or_wait(name);
+        }
+    }
+
+    pub(super) fn recovered(&mut self, name: &UnitName, instance: InstanceId, found: Found) {
+        let Some(unit) = self.unit(name) else { return };
+        if unit.instance() != Some(instance) {
+            return;
+        }
+        match found {
+            Found::Alive { pid, started_boot_ms } => {
+                let body = json!({"instance": instance, "pid": pid, "generation": unit.generation});
+                self.event(name, "unit.adopted", true, body);
+                match unit.state.clone() {
+                    State::Stopping { then, started_at, .. } => {
+                        self.put(unit);
+                        let _ = started_at;
+                        self.end(name, then);
+                    }
+                    State::Stopped { .. }
+                    | State::Starting { .. }
+                    | State::Running { .. }
+                    | State::BackingOff { .. }
+                    | State::Failed { .. } => self.running(unit, instance, pid, started_boot_ms),
+                }
+            }
+            Found::StillStarting => {
+                if let State::Stopping { then, .. } = unit.state {
+                    self.end(name, then);
+                }
+            }
+            Found::Exited(exit) => self.exited(name, instance, exit),
+            Found::NeverStarted | Found::OtherBoot => {
+                let why = if found == Found::OtherBoot { "other_boot" } else { "never_started" };
+                self.event(name, "unit.lost", true, json!({"instance": instance, "why": why}));
+                self.out.orders.push(Order::Release { instance });
+                let then = match unit.state {
+                    State::Stopping { then, .. } => then,
+                    State::Stopped { .. }
+                    | State::Starting { .. }
+                    | State::Running { .. }
+                    | State::BackingOff { .. }
+                    | State::Failed { .. } => Then::Rest(Rest::Down),
+                };
+                // `Down` units that are wanted are started by the configuration that follows.
+                self.after_stop(unit, then);
+            }
+        }
+    }
+}
+
+fn exit_body(exit: &Exit, instance: InstanceId, pid: Option<u32>) -> Value {
+    json!({
+        "instance": instance,
+        "pid": pid,
+        "code": exit.code,
+        "signal": exit.signal,
+        "signal_name": exit.signal.map(Signal::name_of),
+        "reason": exit.reason,
+        "detail": exit.detail,
+        "at": exit.at,
+        "uptime_ms": exit.uptime_ms,
+        "killed": exit.killed,
+        "survivors": exit.survivors,
+        "last_lines": exit.last_lines,
+    })
+}
