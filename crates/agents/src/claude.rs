@@ -8,13 +8,19 @@
 //!   snapshot of the usage, which must not be added up: only `modelUsage` of the result counts;
 //! - a failure of the API is a result with subtype `success` and `is_error` true;
 //! - a refused tool is a plain success with exit code 0; only `permission_denials` tells;
-//! - `result` repeats the last text, so it becomes the summary and not a text.
+//! - `result` repeats the last text, so it becomes the summary and not a text;
+//! - subagents run beside the main one: a run may have several results, written together at its
+//!   end, and the last one tells how it went.
 
-use crate::event::{self, died, exit_after_end, number, number_32, status, text, without_line_end};
+mod usage;
+
+use self::usage::Ledger;
+use crate::ending::Ending;
+use crate::event::{self, number, number_32, status, text, without_line_end};
 use crate::script::plan_status;
 use crate::{Adapter, AgentSpec, Counts, ProcessExit, RunRequest};
-use orkestra_core::agent::{AgentEvent, Denial, Ended, FileChange, PlanItem, RawReason, Usage};
-use serde_json::{Map, Value};
+use orkestra_core::agent::{AgentEvent, Denial, Ended, FileChange, PlanItem, RawReason};
+use serde_json::Value;
 use std::collections::HashMap;
 
 /// Inherited variables that would make Claude Code believe that it runs inside another one.
@@ -59,10 +65,8 @@ pub struct Claude {
     /// Tool calls that have no result yet.
     calls: HashMap<String, Call>,
     denials: Vec<Denial>,
-    /// What was reported per model so far; a later result counts from the start of the session.
-    reported: HashMap<String, Usage>,
-    /// What the result said about success.
-    ended: Option<bool>,
+    ledger: Ledger,
+    ending: Ending,
 }
 
 #[derive(Debug)]
@@ -89,13 +93,12 @@ impl Adapter for Claude {
     }
 
     fn finish(&mut self, exit: ProcessExit, stderr_tail: &str) -> Vec<AgentEvent> {
-        match self.ended.replace(false) {
-            Some(ok) => exit_after_end(ok, exit, stderr_tail),
-            None => {
-                let denials = std::mem::take(&mut self.denials);
-                vec![AgentEvent::Ended(died(exit, stderr_tail, denials))]
-            }
-        }
+        let denials = std::mem::take(&mut self.denials);
+        self.ending.finish(exit, stderr_tail, || Ended { ok: false, denials, ..Ended::default() })
+    }
+
+    fn reported(&self) -> Option<&Ended> {
+        self.ending.said()
     }
 
     fn counts(&self) -> Counts {
@@ -159,8 +162,15 @@ impl Claude {
                 vec![AgentEvent::Warning { message }]
             }
             // Progress of the CLI itself; the tool call and its result tell the same.
-            "status" | "task_started" | "task_progress" | "task_updated" | "task_notification" => {
-                self.ignore()
+            "status"
+            | "task_started"
+            | "task_progress"
+            | "task_updated"
+            | "task_notification"
+            | "background_tasks_changed" => self.ignore(),
+            "thinking_tokens" => {
+                self.counts.deltas += 1;
+                Vec::new()
             }
             _ => vec![unknown(&format!("system subtype {word:?}"), line)],
         }
@@ -201,7 +211,11 @@ impl Claude {
             || value.get("error").is_some_and(Value::is_string);
         let blocks = blocks(value);
         if blocks.is_empty() {
-            return vec![unknown("an assistant message without content", line)];
+            return vec![event::raw(
+                RawReason::Unknown,
+                "an assistant message without content",
+                line,
+            )];
         }
         let mut events = Vec::new();
         for block in &blocks {
@@ -264,12 +278,16 @@ impl Claude {
                     let details = value.get("tool_use_result").filter(|_| blocks.len() == 1);
                     events.extend(self.tool_result(block, details, parent.as_ref()));
                 }
-                // The prompt of a subagent or a note of the CLI, such as an interruption.
+                "text" if interruption(block).is_some() => {
+                    let message = interruption(block).unwrap_or_default();
+                    events.push(AgentEvent::Warning { message });
+                }
+                // The prompt of a subagent or a note of the CLI.
                 word => events.push(unknown_block(&format!("user {word}"), block)),
             }
         }
         if events.is_empty() {
-            events.push(unknown("a user message without content", line));
+            events.push(event::raw(RawReason::Unknown, "a user message without content", line));
         }
         events
     }
@@ -294,17 +312,15 @@ impl Claude {
     }
 
     fn result(&mut self, value: &Value) -> Vec<AgentEvent> {
-        let mut events: Vec<_> = self.usage(value).into_iter().map(AgentEvent::Usage).collect();
+        self.counts.ended += 1;
+        let mut events: Vec<_> = self
+            .ledger
+            .take(value, self.model.as_ref())
+            .into_iter()
+            .map(AgentEvent::Usage)
+            .collect();
         let ended = self.outcome(value);
-        if self.ended.is_some() {
-            let word = if ended.ok { "success" } else { "failure" };
-            let what = ended.error.as_ref().unwrap_or(&ended.summary);
-            let message = format!("a second result ({word}), the first one counts: {what}");
-            events.push(AgentEvent::Warning { message });
-        } else {
-            self.ended = Some(ended.ok);
-            events.push(AgentEvent::Ended(ended));
-        }
+        events.extend(self.ending.say(ended));
         events
     }
 
@@ -315,16 +331,16 @@ impl Claude {
         let summary = text(value, "result").unwrap_or_default();
         let errors = value.get("errors").and_then(Value::as_array).into_iter().flatten();
         let errors: Vec<&str> = errors.filter_map(Value::as_str).collect();
-        let error = match (ok, errors.is_empty(), summary.is_empty()) {
-            (true, _, _) => None,
-            (false, false, _) => Some(errors.join("; ")),
-            (false, true, false) => Some(summary.clone()),
-            (false, true, true) => Some(format!("the agent ended with {subtype:?}")),
+        let reason = text(value, "terminal_reason").filter(|word| word != "completed");
+        let aborted = reason.as_ref().filter(|word| word.starts_with("aborted"));
+        let error = match (aborted, errors.is_empty(), summary.is_empty()) {
+            _ if ok => None,
+            (Some(reason), _, _) => Some(format!("the agent was interrupted ({reason})")),
+            (None, false, _) => Some(errors.join("; ")),
+            (None, true, false) => Some(summary.clone()),
+            (None, true, true) => Some(format!("the agent ended with {subtype:?}")),
         };
-        let stop_reason = match subtype.as_str() {
-            "success" | "" => text(value, "terminal_reason").filter(|word| word != "completed"),
-            _ => Some(subtype),
-        };
+        let stop_reason = reason.or_else(|| Some(subtype).filter(|word| word != "success"));
         Ended {
             ok,
             summary,
@@ -357,60 +373,11 @@ impl Claude {
         denials.extend(noticed);
         denials
     }
-
-    /// One usage per model, less what an earlier result reported.
-    fn usage(&mut self, value: &Value) -> Vec<Usage> {
-        let totals = match value.get("modelUsage").and_then(Value::as_object) {
-            Some(models) if !models.is_empty() => model_usage(models),
-            _ => self.plain_usage(value).into_iter().collect(),
-        };
-        let mut events = Vec::new();
-        for total in totals {
-            let key = total.model.clone().unwrap_or_default();
-            let fresh = match self.reported.get(&key) {
-                None => total.clone(),
-                Some(before) => Usage {
-                    model: total.model.clone(),
-                    fresh_input: total.fresh_input.saturating_sub(before.fresh_input),
-                    cache_read: total.cache_read.saturating_sub(before.cache_read),
-                    cache_write: total.cache_write.saturating_sub(before.cache_write),
-                    output: total.output.saturating_sub(before.output),
-                    cost_usd: total
-                        .cost_usd
-                        .map(|cost| (cost - before.cost_usd.unwrap_or(0.0)).max(0.0)),
-                },
-            };
-            if fresh.fresh_input + fresh.cache_read + fresh.cache_write + fresh.output > 0 {
-                events.push(fresh);
-            }
-            self.reported.insert(key, total);
-        }
-        events
-    }
-
-    fn plain_usage(&self, value: &Value) -> Option<Usage> {
-        let usage = value.get("usage")?;
-        Some(Usage {
-            model: self.model.clone(),
-            fresh_input: number(usage, "input_tokens").unwrap_or(0),
-            cache_read: number(usage, "cache_read_input_tokens").unwrap_or(0),
-            cache_write: number(usage, "cache_creation_input_tokens").unwrap_or(0),
-            output: number(usage, "output_tokens").unwrap_or(0),
-            cost_usd: value.get("total_cost_usd").and_then(Value::as_f64),
-        })
-    }
 }
 
-fn model_usage(models: &Map<String, Value>) -> Vec<Usage> {
-    let usage = |(model, usage): (&String, &Value)| Usage {
-        model: Some(model.clone()),
-        fresh_input: number(usage, "inputTokens").unwrap_or(0),
-        cache_read: number(usage, "cacheReadInputTokens").unwrap_or(0),
-        cache_write: number(usage, "cacheCreationInputTokens").unwrap_or(0),
-        output: number(usage, "outputTokens").unwrap_or(0),
-        cost_usd: usage.get("costUSD").and_then(Value::as_f64),
-    };
-    models.iter().map(usage).collect()
+/// What the CLI writes into the conversation when it is stopped.
+fn interruption(block: &Value) -> Option<String> {
+    text(block, "text").filter(|text| text.starts_with("[Request interrupted"))
 }
 
 fn control_request(value: &Value, line: &[u8]) -> Vec<AgentEvent> {

@@ -1,13 +1,10 @@
 //! Parts that the adapters share.
 
-use crate::ProcessExit;
-use orkestra_core::agent::{AgentEvent, Denial, Ended, RawReason};
+use orkestra_core::agent::{AgentEvent, RawReason};
 use serde_json::Value;
 
 /// The longest preview of a raw line, in bytes.
 const PREVIEW_BYTES_MAX: usize = 2048;
-/// How much of the standard error goes into an `ended`, in bytes.
-const STDERR_BYTES_MAX: usize = 2048;
 
 /// A `raw` event for something not understood.
 pub(crate) fn raw(reason: RawReason, detail: &str, bytes: &[u8]) -> AgentEvent {
@@ -66,35 +63,4 @@ pub(crate) fn milestones_in(text: &str) -> Vec<AgentEvent> {
 pub(crate) fn milestone(value: &Value) -> Option<AgentEvent> {
     let progress = value.get("progress").and_then(Value::as_f64).map(|p| p.clamp(0.0, 100.0));
     Some(AgentEvent::Milestone { text: text(value, "text")?, progress, file: text(value, "file") })
-}
-
-/// The `ended` of a process that died without its own last word.
-pub(crate) fn died(exit: ProcessExit, stderr_tail: &str, denials: Vec<Denial>) -> Ended {
-    let mut error = format!("the agent ended without a result: {exit}");
-    let tail = stderr_end(stderr_tail);
-    if !tail.is_empty() {
-        error.push_str("; its standard error ends with: ");
-        error.push_str(tail);
-    }
-    Ended { ok: false, error: Some(error), denials, ..Ended::default() }
-}
-
-/// What is worth saying when the process ended after the agent's own last word.
-pub(crate) fn exit_after_end(ok: bool, exit: ProcessExit, stderr_tail: &str) -> Vec<AgentEvent> {
-    if !ok || exit == ProcessExit::Code(0) {
-        return Vec::new();
-    }
-    let mut message = format!("the agent reported success, but then: {exit}");
-    let tail = stderr_end(stderr_tail);
-    if !tail.is_empty() {
-        message.push_str("; its standard error ends with: ");
-        message.push_str(tail);
-    }
-    vec![AgentEvent::Warning { message }]
-}
-
-fn stderr_end(tail: &str) -> &str {
-    let tail = tail.trim();
-    let start = tail.ceil_char_boundary(tail.len().saturating_sub(STDERR_BYTES_MAX));
-    tail.get(start..).unwrap_or(tail)
 }

@@ -1,5 +1,6 @@
 //! How to start an agent.
 
+use orkestra_core::signal::Signal;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 use std::fmt;
@@ -136,7 +137,7 @@ pub struct Invocation {
     /// What the agent reads from its standard input, which then ends; `None` for none at all.
     pub stdin: Option<Vec<u8>>,
     /// How to stop it in good order.
-    pub stop_signal: StopSignal,
+    pub stop_signal: Signal,
 }
 
 impl Invocation {
@@ -158,26 +159,6 @@ impl Invocation {
             None => name == pattern,
         };
         self.env_remove.iter().any(matches) && !self.env_keep.iter().any(|keep| keep == name)
-    }
-}
-
-/// The signal that asks an agent to stop.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum StopSignal {
-    /// SIGINT, like Ctrl-C.
-    Int,
-    /// SIGTERM.
-    Term,
-}
-
-impl StopSignal {
-    /// Its number, the same on Linux and macOS.
-    pub fn number(self) -> i32 {
-        match self {
-            Self::Int => 2,
-            Self::Term => 15,
-        }
     }
 }
 
@@ -206,7 +187,7 @@ pub fn command(spec: &AgentSpec, run: &RunRequest) -> Result<Invocation, Error> 
             if let Some(model) = &spec.model {
                 env_set.insert("ORKESTRA_MODEL".to_owned(), model.clone());
             }
-            StopSignal::Term
+            Signal::TERM
         }
         Kind::Claude => {
             argv.extend(crate::claude::arguments(spec, run));
@@ -216,7 +197,7 @@ pub fn command(spec: &AgentSpec, run: &RunRequest) -> Result<Invocation, Error> 
             for name in crate::claude::ENV_SWITCHES {
                 env_set.insert(name.to_owned(), "1".to_owned());
             }
-            StopSignal::Int
+            Signal::INT
         }
     };
     argv.extend(spec.args.iter().cloned());

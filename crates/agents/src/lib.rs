@@ -14,14 +14,14 @@
 
 pub mod claude;
 pub mod discover;
+mod ending;
 mod event;
 mod invocation;
 pub mod script;
 
-pub use invocation::{
-    AgentSpec, Error, Invocation, Kind, RunRequest, StopSignal, UnknownKind, command,
-};
-use orkestra_core::agent::{AgentEvent, RawReason};
+pub use invocation::{AgentSpec, Error, Invocation, Kind, RunRequest, UnknownKind, command};
+use orkestra_core::agent::{AgentEvent, Ended, RawReason};
+use orkestra_core::signal::Signal;
 use serde::{Deserialize, Serialize};
 use std::fmt;
 
@@ -31,12 +31,17 @@ pub const LINE_BYTES_MAX: usize = 16 * 1024 * 1024;
 
 /// Turns one agent's output into events; one adapter per run and attempt.
 pub trait Adapter: Send {
-    /// Takes one line, with or without its line end.
+    /// Takes one line, with or without its line end. Never gives `ended`: that is the last event
+    /// of a run, and an agent may still go on after it reported a result.
     fn line(&mut self, line: &[u8]) -> Vec<AgentEvent>;
 
     /// Takes the end of the process; `stderr_tail` is the end of what it wrote to its standard
-    /// error. Gives `ended` unless the agent has already said it itself.
+    /// error. The last of its events is the run's one `ended`; a second call gives nothing.
     fn finish(&mut self, exit: ProcessExit, stderr_tail: &str) -> Vec<AgentEvent>;
+
+    /// What the agent has reported about its end while its process may still live: one that stays
+    /// long after this is done and may be stopped.
+    fn reported(&self) -> Option<&Ended>;
 
     /// What has come in so far.
     fn counts(&self) -> Counts;
@@ -77,6 +82,8 @@ pub struct Counts {
     pub deltas: u64,
     /// Lines that are understood and say nothing that another line does not say.
     pub ignored: u64,
+    /// The agent's reports of its end; they become the run's one `ended`.
+    pub ended: u64,
     /// `raw` events, those of broken lines included.
     pub raw: u64,
 }
@@ -97,29 +104,10 @@ impl fmt::Display for ProcessExit {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Code(code) => write!(f, "exit code {code}"),
-            Self::Signal(number) => match signal_name(*number) {
-                Some(name) => write!(f, "killed by signal {number} ({name})"),
-                None => write!(f, "killed by signal {number}"),
-            },
+            Self::Signal(number) => {
+                write!(f, "killed by signal {number} (SIG{})", Signal::name_of(*number))
+            }
             Self::Lost => f.write_str("nobody saw how the process ended"),
         }
-    }
-}
-
-/// Names of the signals whose numbers are the same on Linux and macOS.
-fn signal_name(number: i32) -> Option<&'static str> {
-    match number {
-        1 => Some("SIGHUP"),
-        2 => Some("SIGINT"),
-        3 => Some("SIGQUIT"),
-        4 => Some("SIGILL"),
-        6 => Some("SIGABRT"),
-        8 => Some("SIGFPE"),
-        9 => Some("SIGKILL"),
-        11 => Some("SIGSEGV"),
-        13 => Some("SIGPIPE"),
-        14 => Some("SIGALRM"),
-        15 => Some("SIGTERM"),
-        _ => None,
     }
 }

@@ -4,17 +4,20 @@
 //! A line that is a JSON object with a known `type` is that event; every other line that does not
 //! look like an object is plain text. A script that never says `ended` ends by its exit code.
 
-use crate::event::{self, died, exit_after_end, number, number_32, text, without_line_end};
+use crate::ending::Ending;
+use crate::event::{self, number, number_32, text, without_line_end};
 use crate::{Adapter, Counts, ProcessExit};
 use orkestra_core::agent::{AgentEvent, Ended, FileChange, PlanItem, PlanStatus, RawReason, Usage};
 use serde_json::Value;
+
+/// How much of the last text stands for a summary that the script does not give, in bytes.
+const SUMMARY_BYTES_MAX: usize = 4096;
 
 /// Reads the lines of a script agent.
 #[derive(Debug, Default)]
 pub struct Script {
     counts: Counts,
-    /// What its `ended` said about success.
-    ended: Option<bool>,
+    ending: Ending,
     last_text: String,
 }
 
@@ -41,18 +44,13 @@ impl Adapter for Script {
     }
 
     fn finish(&mut self, exit: ProcessExit, stderr_tail: &str) -> Vec<AgentEvent> {
-        if let Some(ok) = self.ended.replace(false) {
-            return exit_after_end(ok, exit, stderr_tail);
-        }
-        let ended = match exit {
-            ProcessExit::Code(0) => {
-                Ended { ok: true, summary: self.last_text.clone(), ..Ended::default() }
-            }
-            ProcessExit::Code(_) | ProcessExit::Signal(_) | ProcessExit::Lost => {
-                died(exit, stderr_tail, Vec::new())
-            }
-        };
-        vec![AgentEvent::Ended(ended)]
+        let ok = exit == ProcessExit::Code(0);
+        let summary = if ok { std::mem::take(&mut self.last_text) } else { String::new() };
+        self.ending.finish(exit, stderr_tail, || Ended { ok, summary, ..Ended::default() })
+    }
+
+    fn reported(&self) -> Option<&Ended> {
+        self.ending.said()
     }
 
     fn counts(&self) -> Counts {
@@ -67,6 +65,7 @@ impl Adapter for Script {
 impl Script {
     fn text(&mut self, text: String) -> Vec<AgentEvent> {
         self.last_text.clone_from(&text);
+        self.last_text.truncate(self.last_text.floor_char_boundary(SUMMARY_BYTES_MAX));
         let milestones = event::milestones_in(&text);
         let mut events = vec![AgentEvent::Text { text, parent: None }];
         events.extend(milestones);
@@ -83,11 +82,12 @@ impl Script {
         {
             return self.text(text);
         }
-        let parsed = match word {
-            "ended" => self.ended(value),
-            _ => one(word, value),
-        };
-        match parsed {
+        if word == "ended"
+            && let Some(ok) = value.get("ok").and_then(Value::as_bool)
+        {
+            return self.ended(ok, value);
+        }
+        match one(word, value) {
             Ok(Some(event)) => vec![event],
             Ok(None) => {
                 vec![event::raw(RawReason::Unknown, &format!("unknown type {word:?}"), line)]
@@ -99,25 +99,24 @@ impl Script {
         }
     }
 
-    fn ended(&mut self, value: &Value) -> Parsed {
-        let ok = value.get("ok").and_then(Value::as_bool).ok_or("ok, true or false")?;
-        if self.ended.is_some() {
+    /// Keeps the agent's last word for the end of its process.
+    fn ended(&mut self, ok: bool, value: &Value) -> Vec<AgentEvent> {
+        self.counts.ended += 1;
+        if self.ending.said().is_some() {
             let message = "a second ended line; the first one counts".to_owned();
-            return Ok(Some(AgentEvent::Warning { message }));
+            return vec![AgentEvent::Warning { message }];
         }
-        self.ended = Some(ok);
-        let summary = text(value, "summary").unwrap_or_else(|| self.last_text.clone());
-        let error = text(value, "error")
-            .or_else(|| (!ok).then(|| "the agent said that it failed".to_owned()));
-        Ok(Some(AgentEvent::Ended(Ended {
+        let said = || "the agent said that it failed".to_owned();
+        let warning = self.ending.say(Ended {
             ok,
-            summary,
-            error: error.filter(|_| !ok),
+            summary: text(value, "summary").unwrap_or_else(|| self.last_text.clone()),
+            error: (!ok).then(|| text(value, "error").unwrap_or_else(said)),
             stop_reason: text(value, "stop_reason"),
             turns: number_32(value, "turns"),
             duration_ms: number(value, "duration_ms"),
             ..Ended::default()
-        })))
+        });
+        warning.into_iter().collect()
     }
 }
 
@@ -167,6 +166,7 @@ fn one(word: &str, value: &Value) -> Parsed {
             AgentEvent::Error { message: need("message")?, status: event::status(value, "status") }
         }
         "warning" => AgentEvent::Warning { message: need("message")? },
+        "ended" => return Err("ok, true or false"),
         _ => return Ok(None),
     };
     Ok(Some(event))

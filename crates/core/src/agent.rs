@@ -145,7 +145,7 @@ pub enum AgentEvent {
         /// The whole size in bytes.
         bytes: u64,
     },
-    /// The agent is done or dead; there is exactly one per run.
+    /// The agent is done or dead: exactly one per run, and its last event.
     Ended(Ended),
 }
 

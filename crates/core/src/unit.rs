@@ -5,12 +5,15 @@
 
 pub mod backoff;
 mod close;
+mod configure;
 mod decide;
 pub mod graph;
 mod observe;
 pub mod spec;
+#[cfg(test)]
+mod tests;
 
-pub use decide::{Decision, Input, Order, Rejection, Supply};
+pub use decide::{Decision, Input, Order, Rejection, Supply, similar};
 pub use observe::Found;
 
 use crate::event::EventRef;

@@ -1,1 +1,26 @@
-//! (in construction)
+//! The order of events: input → decide → commit → effects.
+//!
+//! **Invariant:** nobody but the dispatcher changes units and runs, and nothing is carried out
+//! before what it follows from is committed. (On a full disk supervision goes on from memory; the
+//! queue of what is still to be committed is bounded and the gap becomes an event.)
+
+mod commit;
+mod dispatch;
+mod error;
+mod handle;
+mod message;
+mod options;
+mod recovery;
+mod run;
+mod sentence;
+mod tasks;
+mod unit;
+mod world;
+
+pub use error::Error;
+pub use handle::{Handle, NewRun, StoreState};
+pub use options::{Agents, Options};
+pub use recovery::start;
+pub use sentence::sentence;
+pub use tasks::{Tasks, TaskKind};
+pub use world::{RealWorld, World};

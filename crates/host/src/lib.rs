@@ -1,1 +1,27 @@
-//! (in construction)
+//! The machine below Orkestra: the only crate that starts processes, signals them and uses
+//! `unsafe`.
+//!
+//! - [`home`], [`boot`], [`limits`], [`reserve`]: the daemon's own footing
+//! - [`instance`]: units, each held by a shim that outlives the daemon
+//! - [`output`], [`raw`]: what units write
+//! - [`program`], [`git`], [`watch`]: short helper programs, worktrees, changed files
+
+pub mod boot;
+pub mod clock;
+mod error;
+pub mod git;
+pub mod home;
+pub mod instance;
+pub mod limits;
+mod lock;
+pub mod output;
+pub mod program;
+pub mod raw;
+mod readiness;
+mod reap;
+pub mod reserve;
+pub mod socket;
+mod spawn;
+pub mod watch;
+
+pub use error::Error;

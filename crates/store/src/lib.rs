@@ -1,1 +1,54 @@
-//! (in construction)
+//! The store: rows, journal, outbox and blobs; the only crate that speaks SQL.
+//!
+//! One writer thread takes the commands that wait, runs each in its own savepoint and commits the group
+//! with one fsync and one seal ([`Store::write`]). A few reader threads answer questions, each on one
+//! consistent view ([`Store::read`]). What a back end offers is [`Read`] and [`Write`].
+//!
+//! **Invariants:**
+//! * An answered command is durable; a failed one left nothing behind.
+//! * `seq` has no gaps as readers see it, and an event's header never changes.
+//! * A blob is on the disk before the event that names it is committed.
+//! * A newer database is refused before anything is written to it.
+//! * User input is bound to statements, never part of them.
+
+mod audit;
+mod blob;
+mod check;
+mod consumer;
+mod database;
+mod effect;
+mod erase;
+mod error;
+mod export;
+mod instance;
+mod interface;
+mod journal;
+mod login;
+mod meta;
+mod reader;
+mod run;
+mod seal;
+mod store;
+mod unit;
+mod usage;
+mod value;
+mod writer;
+
+pub use audit::{AnchorCheck, Progress, ReadAudit};
+pub use check::{Problem, Report};
+pub use consumer::{ReadConsumers, WriteConsumers};
+pub use database::schema_version;
+pub use effect::{EffectRow, EffectState, NewEffect, Outcome, ReadEffects, WriteEffects};
+pub use erase::WriteErase;
+pub use error::Error;
+pub use export::verify_export;
+pub use instance::{InstanceRow, Owner, ReadInstances, WriteInstances};
+pub use interface::{Read, Write};
+pub use journal::{EventKey, Filter, Head, ReadJournal, WriteJournal};
+pub use login::{LoginRow, ReadLogins, WriteLogins};
+pub use meta::{ReadMeta, WriteMeta};
+pub use run::{ReadRuns, RunRow, WriteRuns};
+pub use store::{Committed, Options, Place, Store};
+pub use unit::{ReadUnits, UnitRow, WriteUnits};
+pub use usage::{ReadUsage, Tokens, UsageRow, UsageSum, WriteUsage};
+pub use writer::{Clock, Ids, OnFull};

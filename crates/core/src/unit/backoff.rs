@@ -44,8 +44,9 @@ impl Backoff {
     /// number from 0 up to 1; 0.5 means no deviation.
     pub fn delay_ms(&self, attempt: u32, draw: f64) -> u64 {
         let exponent = f64::from(attempt.saturating_sub(1));
-        let base = (self.initial.ms() as f64 * self.factor.max(1.0).powf(exponent))
-            .min(self.max.ms() as f64);
+        // The growth ends somewhere: 0 × ∞ would be no number, and `max` instead of 0.
+        let growth = self.factor.max(1.0).powf(exponent).min(f64::MAX);
+        let base = (self.initial.ms() as f64 * growth).min(self.max.ms() as f64);
         let swing = self.jitter.clamp(0.0, 1.0) * (2.0 * draw.clamp(0.0, 1.0) - 1.0);
         (base * (1.0 + swing)).round().max(0.0) as u64
     }
@@ -67,6 +68,7 @@ mod tests {
         assert_eq!(waits(g, 0.5), [2000, 4000, 8000, 16000, 32000, 32000, 32000]);
         assert_eq!(waits(d, 0.0)[0..2], [900, 1800]);
         assert_eq!(Backoff { initial: Span::from_ms(0), ..d }.delay_ms(9, 0.9), 0);
+        assert_eq!(Backoff { initial: Span::from_ms(0), ..d }.delay_ms(5000, 0.9), 0);
     }
 
     proptest! {

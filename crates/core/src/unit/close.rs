@@ -3,6 +3,7 @@
 use super::decide::{Order, Turn};
 use super::spec::UnitName;
 use super::{Closing, Rest, State, Then, graph};
+use serde_json::json;
 use std::collections::BTreeSet;
 
 impl Turn<'_> {
@@ -30,13 +31,11 @@ impl Turn<'_> {
             deadline_boot_ms: self.now.boot_ms + grace_ms,
             window_ms: grace_ms / levels,
         });
-        for name in self.names() {
-            let waits = self.unit(&name).is_some_and(|unit| {
-                matches!(unit.state, State::Starting { instance: None, .. } | State::BackingOff { .. })
-            });
-            if waits {
-                self.end(&name, Then::Rest(Rest::Down));
-            }
+        let waiting = self.names_where(|unit| {
+            matches!(unit.state, State::Starting { instance: None, .. } | State::BackingOff { .. })
+        });
+        for name in waiting {
+            self.end(&name, Then::Rest(Rest::Down));
         }
         self.close_next(false);
         if levels > 1 {
@@ -48,26 +47,36 @@ impl Turn<'_> {
     /// (`forced`), units that are already being stopped hold up nobody any more.
     pub(super) fn close_next(&mut self, forced: bool) {
         let Some(closing) = self.out.closing.or(self.fleet.closing) else { return };
-        let names = self.names();
+        let living = self.names_where(|unit| unit.instance().is_some());
         let mut needed = BTreeSet::new();
-        for unit in names.iter().filter_map(|name| self.unit(name)) {
-            let stopping = matches!(unit.state, State::Stopping { .. });
-            if unit.instance().is_some() && !(forced && stopping) {
-                needed.extend(unit.spec.after.into_keys());
+        for unit in living.iter().filter_map(|name| self.peek(name)) {
+            if !(forced && matches!(unit.state, State::Stopping { .. })) {
+                needed.extend(unit.spec.after.keys().cloned());
             }
         }
-        let left_ms = closing.deadline_boot_ms.saturating_sub(self.now.boot_ms);
         let mut any_left = false;
-        for name in names {
-            let Some(unit) = self.unit(&name) else { continue };
-            let live = matches!(unit.state, State::Running { .. } | State::Starting { .. });
-            if live && needed.contains(&name) {
-                any_left = true;
-            } else if live {
-                let grace_ms = unit.spec.stop.grace.ms().min(left_ms);
-                self.end_within(&name, Then::Rest(Rest::Down), grace_ms);
-            } else if matches!(unit.state, State::Stopping { then: Then::Start, .. }) {
-                self.end_within(&name, Then::Rest(Rest::Down), left_ms);
+        for name in living {
+            match self.peek(&name).map(|unit| &unit.state) {
+                Some(State::Running { .. } | State::Starting { .. }) => {
+                    if needed.contains(&name) {
+                        any_left = true;
+                    } else {
+                        self.end(&name, Then::Rest(Rest::Down));
+                    }
+                }
+                Some(State::Stopping { instance, then: Then::Start, .. }) => {
+                    // The restart that was under way becomes a stop.
+                    let body = json!({"instance": instance, "then": Then::Rest(Rest::Down)});
+                    self.event(&name, "unit.stopping", true, body);
+                    self.end(&name, Then::Rest(Rest::Down));
+                }
+                Some(
+                    State::Stopping { .. }
+                    | State::Stopped { .. }
+                    | State::BackingOff { .. }
+                    | State::Failed { .. },
+                )
+                | None => {}
             }
         }
         if forced && any_left {

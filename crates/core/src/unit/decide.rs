@@ -1,5 +1,5 @@
-//! What follows from an input: commands of people and the configuration here, observations of
-//! processes in `observe`, the way down in `close`.
+//! What follows from an input: commands of people here, the configuration in `configure`,
+//! observations of processes in `observe`, the way down in `close`.
 
 use super::spec::{UnitName, UnitSpec};
 use super::{Exit, Fleet, Found, Hand, Now, Rest, State, Then, Unit};
@@ -230,20 +230,30 @@ pub(super) struct Turn<'a> {
 }
 
 impl Turn<'_> {
-    pub(super) fn unit(&self, name: &UnitName) -> Option<Unit> {
+    /// The unit as it is by now; a thousand units are looked through without copying them.
+    pub(super) fn peek(&self, name: &UnitName) -> Option<&Unit> {
         if self.out.removed.contains(name) {
             return None;
         }
-        self.out.changed.get(name).or_else(|| self.fleet.units.get(name)).cloned()
+        self.out.changed.get(name).or_else(|| self.fleet.units.get(name))
+    }
+
+    pub(super) fn unit(&self, name: &UnitName) -> Option<Unit> {
+        self.peek(name).cloned()
     }
 
     pub(super) fn put(&mut self, unit: Unit) {
         self.out.changed.insert(unit.name.clone(), unit);
     }
 
+    /// Puts the unit into a state. `since` stays when only a detail of the same state becomes
+    /// known, for example a pid or what follows a stop.
     pub(super) fn enter(&mut self, mut unit: Unit, state: State) {
+        let before = (unit.state_word(), unit.instance());
         unit.state = state;
-        unit.since = self.now.at;
+        if (unit.state_word(), unit.instance()) != before {
+            unit.since = self.now.at;
+        }
         self.put(unit);
     }
 
@@ -251,17 +261,17 @@ impl Turn<'_> {
         self.fleet.closing.is_some() || self.out.closing.is_some()
     }
 
-    pub(super) fn names(&self) -> Vec<UnitName> {
-        let mut names: BTreeSet<_> = self.fleet.units.keys().cloned().collect();
-        names.extend(self.out.changed.keys().cloned());
-        names.into_iter().filter(|name| !self.out.removed.contains(name)).collect()
+    /// The units that are as asked for, by now.
+    pub(super) fn names_where(&self, is: impl Fn(&Unit) -> bool) -> Vec<UnitName> {
+        let names: BTreeSet<_> = self.fleet.units.keys().chain(self.out.changed.keys()).collect();
+        names.into_iter().filter(|name| self.peek(name).is_some_and(&is)).cloned().collect()
     }
 
     /// Records an event; its cause is the newest event of this decision about the same unit, else
     /// the unit's newest event when `follows` is set, else none.
     pub(super) fn event(&mut self, unit: &UnitName, kind: &str, follows: bool, body: Value) {
         let earlier = self.out.events.iter().rposition(|draft| draft.subject == unit.as_str());
-        let latest = self.unit(unit).and_then(|unit| unit.latest).filter(|_| follows);
+        let latest = self.peek(unit).and_then(|unit| unit.latest).filter(|_| follows);
         let cause = match (earlier, latest) {
             (Some(index), _) => Cause::Earlier(index),
             (None, Some(reference)) => Cause::Event(reference),
@@ -279,16 +289,28 @@ impl Turn<'_> {
         })
     }
 
-    fn start_by_hand(&mut self, name: &UnitName) -> Result<(), Rejection> {
-        let mut unit = self.known(name)?;
+    /// The same for a command that starts something: a unit that left the configuration is only
+    /// being cleaned up, so for such a command it does not exist any more.
+    fn startable(&self, name: &UnitName) -> Result<Unit, Rejection> {
+        let unit = self.known(name)?;
         if self.is_closing() {
             return Err(Rejection::Closing);
         }
+        if matches!(unit.state, State::Stopping { then: Then::Remove, .. }) {
+            return Err(Rejection::Unknown { name: name.clone(), similar: Vec::new() });
+        }
+        Ok(unit)
+    }
+
+    fn start_by_hand(&mut self, name: &UnitName) -> Result<(), Rejection> {
+        let mut unit = self.startable(name)?;
         let hand = if unit.spec.enabled { Hand::None } else { Hand::Started };
         let changes_hand = unit.hand != hand;
         unit.hand = hand;
         match unit.state.clone() {
-            State::Running { .. } | State::Starting { .. } | State::Stopping { then: Then::Start, .. } => {
+            State::Running { .. }
+            | State::Starting { .. }
+            | State::Stopping { then: Then::Start, .. } => {
                 if changes_hand {
                     self.event(name, "unit.start_requested", false, json!({}));
                     self.put(unit);
@@ -320,25 +342,24 @@ impl Turn<'_> {
 
     fn stop_by_hand(&mut self, name: &UnitName) -> Result<(), Rejection> {
         let mut unit = self.known(name)?;
-        let rest = State::Stopped { rest: Rest::ByHand };
-        if unit.hand == Hand::Stopped && unit.state == rest {
+        let already = matches!(
+            unit.state,
+            State::Stopped { rest: Rest::ByHand }
+                | State::Stopping { then: Then::Rest(Rest::ByHand), .. }
+        );
+        let leaves = matches!(unit.state, State::Stopping { then: Then::Remove, .. });
+        if leaves || (already && unit.hand == Hand::Stopped) {
             return Ok(());
         }
-        let again = unit.hand == Hand::Stopped && matches!(unit.state, State::Stopping { .. });
         unit.hand = Hand::Stopped;
-        if !again {
-            self.event(name, "unit.stop_requested", false, json!({}));
-        }
+        self.event(name, "unit.stop_requested", false, json!({}));
         self.put(unit);
         self.end(name, Then::Rest(Rest::ByHand));
         Ok(())
     }
 
     fn restart_by_hand(&mut self, name: &UnitName) -> Result<(), Rejection> {
-        let mut unit = self.known(name)?;
-        if self.is_closing() {
-            return Err(Rejection::Closing);
-        }
+        let mut unit = self.startable(name)?;
         let live = matches!(unit.state, State::Running { .. } | State::Starting { .. });
         if !live {
             return self.start_by_hand(name);
@@ -364,100 +385,30 @@ impl Turn<'_> {
         Ok(())
     }
 
-    fn configure(&mut self, specs: &BTreeMap<UnitName, UnitSpec>) {
-        for (name, spec) in specs {
-            match self.unit(name) {
-                None => {
-                    let unit = Unit::new(name.clone(), spec.clone(), self.now.at);
-                    let body = json!({"new": true, "command": spec.command, "enabled": spec.enabled});
-                    self.event(name, "unit.configured", false, body);
-                    self.put(unit);
-                }
-                Some(unit) => self.reconfigure(unit, spec),
-            }
-        }
-        for name in self.names() {
-            let leaves = self.unit(&name).is_some_and(|unit| {
-                matches!(unit.state, State::Stopping { then: Then::Remove, .. })
-            });
-            if !specs.contains_key(&name) && !leaves {
-                self.event(&name, "unit.removed", false, json!({}));
-                if self.unit(&name).is_some_and(|unit| unit.instance().is_some()) {
-                    self.end(&name, Then::Remove);
-                } else {
-                    self.out.changed.remove(&name);
-                    self.out.removed.insert(name);
-                }
-            }
-        }
-        for name in specs.keys() {
-            let Some(unit) = self.unit(name) else { continue };
-            let fresh = matches!(
-                unit.state,
-                State::Stopped { rest: Rest::New | Rest::Down | Rest::Disabled }
-            );
-            // A unit that waited when the daemon died has nobody else to wake it.
-            let waits = matches!(unit.state, State::Starting { instance: None, .. });
-            if unit.is_wanted() && (fresh || waits) && !self.is_closing() {
-                self.launch_or_wait(name);
-            } else if !unit.is_wanted() && matches!(unit.state, State::Stopped { rest: Rest::New }) {
-                self.enter(unit, State::Stopped { rest: Rest::Disabled });
-            }
-        }
-    }
-
-    /// Applies a changed spec to a unit that exists; only what changed is touched.
-    fn reconfigure(&mut self, mut unit: Unit, spec: &UnitSpec) {
-        let name = unit.name.clone();
-        let returns = matches!(unit.state, State::Stopping { then: Then::Remove, .. });
-        if unit.spec == *spec && !returns {
-            return;
-        }
-        let fields = unit.spec.changed_fields(spec);
-        let restart = unit.spec.process_differs(spec);
-        let toggled = unit.spec.enabled != spec.enabled;
-        let body = json!({"changed": fields, "command": spec.command, "enabled": spec.enabled});
-        self.event(&name, "unit.configured", false, body);
-        unit.spec = spec.clone();
-        if toggled {
-            // The newer word counts: an edit of `enabled` ends what a person said before it.
-            unit.hand = Hand::None;
-        }
-        let wanted = unit.is_wanted();
-        let live = unit.instance().is_some();
-        let waits = matches!(unit.state, State::Starting { instance: None, .. } | State::BackingOff { .. });
-        let failed = matches!(unit.state, State::Failed { .. } | State::Stopped { .. });
-        if toggled || restart {
-            unit.attempt = 0;
-        }
-        self.put(unit);
-        if !wanted && toggled {
-            self.end(&name, Then::Rest(Rest::Disabled));
-        } else if wanted && live && (restart || returns) {
-            self.end(&name, Then::Start);
-        } else if wanted && !self.is_closing() && (waits || (failed && (toggled || restart))) {
-            // A better command deserves a try now, not after the old one's wait.
-            self.launch_or_wait(&name);
-        }
-    }
-
-    /// Ends whatever the unit is doing; what follows is `then`.
+    /// Ends whatever the unit is doing; what follows is `then`. Nothing outlasts the deadline of
+    /// a daemon that closes. Who ends a unit that is stopped or stopping already has told why in
+    /// an event of its own.
     pub(super) fn end(&mut self, name: &UnitName, then: Then) {
-        let grace_ms = self.unit(name).map_or(0, |unit| unit.spec.stop.grace.ms());
-        self.end_within(name, then, grace_ms);
-    }
-
-    /// The same with the grace time given.
-    pub(super) fn end_within(&mut self, name: &UnitName, then: Then, grace_ms: u64) {
         let Some(unit) = self.unit(name) else { return };
+        let left_ms = self
+            .out
+            .closing
+            .or(self.fleet.closing)
+            .map(|closing| closing.deadline_boot_ms.saturating_sub(self.now.boot_ms));
+        let grace_ms = unit.spec.stop.grace.ms().min(left_ms.unwrap_or(u64::MAX));
         let (instance, pid, started_at) = match unit.state.clone() {
-            State::Running { instance, pid, started_at, .. } => (instance, Some(pid), Some(started_at)),
+            State::Running { instance, pid, started_at, .. } => {
+                (instance, Some(pid), Some(started_at))
+            }
             State::Starting { instance: Some(instance), .. } => (instance, None, None),
             State::Stopping { instance, pid, started_at, .. } => {
                 // A later word about the same stop; the shim has its order already, but a
                 // shorter grace shortens it.
                 self.order_stop(&unit, instance, grace_ms);
-                self.enter(unit, State::Stopping { instance, pid, then, started_at });
+                let state = State::Stopping { instance, pid, then, started_at };
+                if unit.state != state {
+                    self.enter(unit, state);
+                }
                 return;
             }
             State::Stopped { .. }
@@ -466,19 +417,15 @@ impl Turn<'_> {
             | State::Failed { .. } => {
                 match then {
                     Then::Rest(rest) => {
-                        let quiet = matches!(unit.state, State::Stopped { .. } | State::Failed { .. });
+                        let quiet =
+                            matches!(unit.state, State::Stopped { .. } | State::Failed { .. });
                         if !quiet {
                             self.event(name, "unit.stopped", true, json!({"reason": rest}));
                         }
-                        if !matches!(unit.state, State::Stopped { .. }) || rest == Rest::ByHand {
-                            self.enter(unit, State::Stopped { rest });
-                        }
+                        self.enter(unit, State::Stopped { rest });
                     }
                     Then::Start => self.launch_or_wait(name),
-                    Then::Remove => {
-                        self.out.changed.remove(name);
-                        self.out.removed.insert(name.clone());
-                    }
+                    Then::Remove => self.remove(name.clone()),
                 }
                 return;
             }
@@ -507,7 +454,7 @@ impl Turn<'_> {
             .after
             .keys()
             .filter(|other| {
-                !self.unit(other).is_some_and(|o| matches!(o.state, State::Running { .. }))
+                !self.peek(other).is_some_and(|o| matches!(o.state, State::Running { .. }))
             })
             .cloned()
             .collect();
@@ -530,8 +477,8 @@ impl Turn<'_> {
     }
 }
 
-/// Known names that a person may have meant.
-fn similar<'a>(name: &UnitName, known: impl Iterator<Item = &'a UnitName>) -> Vec<UnitName> {
+/// Known names that a person may have meant, three at most.
+pub fn similar<'a>(name: &UnitName, known: impl Iterator<Item = &'a UnitName>) -> Vec<UnitName> {
     let wanted = name.as_str().to_ascii_lowercase();
     known
         .filter(|known| {

@@ -113,7 +113,9 @@ mod tests {
     fn graph(edges: &[(&str, &[&str])]) -> Owned {
         edges
             .iter()
-            .map(|(n, deps)| (name(n), deps.iter().map(|d| (name(d), Condition::Started)).collect()))
+            .map(|(n, deps)| {
+                (name(n), deps.iter().map(|d| (name(d), Condition::Started)).collect())
+            })
             .collect()
     }
 
@@ -134,10 +136,7 @@ mod tests {
             check_text(&[("a", &["b"]), ("b", &["c"]), ("c", &["a"])]),
             "units wait for each other in a circle: a → b → c → a"
         );
-        assert_eq!(
-            check_text(&[("a", &["a"])]),
-            "units wait for each other in a circle: a → a"
-        );
+        assert_eq!(check_text(&[("a", &["a"])]), "units wait for each other in a circle: a → a");
     }
 
     #[test]

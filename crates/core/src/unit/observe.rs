@@ -2,10 +2,10 @@
 
 use super::decide::{Order, Turn};
 use super::spec::{Policy, UnitName};
-use super::{Exit, Rest, State, Then, Unit};
+use super::{Exit, Hand, Rest, State, Then, Unit};
 use crate::id::InstanceId;
 use crate::signal::Signal;
-use jiff::SignedDuration;
+use jiff::{SignedDuration, Timestamp};
 use serde_json::{Value, json};
 
 /// What is left of a life that an earlier daemon recorded.
@@ -39,6 +39,10 @@ impl Turn<'_> {
                 self.running(unit, instance, pid, self.now.boot_ms);
             }
             State::Stopping { instance: current, pid: None, then, .. } if current == instance => {
+                // It ran for a moment, and the journal says so; the stop goes on.
+                let body = json!({"instance": instance, "pid": pid, "generation": unit.generation,
+                    "restarts": unit.restarts});
+                self.event(name, "unit.started", true, body);
                 let started_at = Some(self.now.at);
                 self.enter(unit, State::Stopping { instance, pid: Some(pid), then, started_at });
             }
@@ -51,25 +55,30 @@ impl Turn<'_> {
         }
     }
 
+    /// When that was by the calendar.
+    fn calendar(&self, boot_ms: u64) -> Timestamp {
+        let ago = self.now.boot_ms.saturating_sub(boot_ms);
+        self.now.at - SignedDuration::from_millis(i64::try_from(ago).unwrap_or(0))
+    }
+
     fn running(&mut self, unit: Unit, instance: InstanceId, pid: u32, started_boot_ms: u64) {
         let name = unit.name.clone();
-        let lived = self.now.boot_ms.saturating_sub(started_boot_ms);
-        let started_at =
-            self.now.at - SignedDuration::from_millis(i64::try_from(lived).unwrap_or(0));
+        let started_at = self.calendar(started_boot_ms);
         self.enter(unit, State::Running { instance, pid, started_at, started_boot_ms });
         self.wake_dependents(&name);
     }
 
     /// Units that waited for this one start now.
     fn wake_dependents(&mut self, name: &UnitName) {
-        for other in self.names() {
-            let waits = self.unit(&other).is_some_and(|unit| {
-                matches!(&unit.state, State::Starting { instance: None, waiting_for }
-                    if waiting_for.contains(name))
-            });
-            if waits && !self.is_closing() {
-                self.launch_or_wait(&other);
-            }
+        if self.is_closing() {
+            return;
+        }
+        let waiting = self.names_where(|unit| {
+            matches!(&unit.state, State::Starting { instance: None, waiting_for }
+                if waiting_for.contains(name))
+        });
+        for other in waiting {
+            self.launch_or_wait(&other);
         }
     }
 
@@ -86,6 +95,10 @@ impl Turn<'_> {
         let kind = if exit.reason == "start_failed" { "unit.start_failed" } else { "unit.exited" };
         self.event(name, kind, wanted_stop, exit_body(&exit, instance, pid));
         unit.last_exit = Some(exit.clone());
+        if exit.uptime_ms >= unit.spec.restart.backoff.reset_after.ms() {
+            // It was healthy, however it ended: failures before it are forgotten.
+            unit.attempt = 0;
+        }
         match unit.state.clone() {
             State::Stopping { then, .. } => {
                 let body = json!({"instance": instance, "killed": exit.killed,
@@ -108,10 +121,7 @@ impl Turn<'_> {
         let name = unit.name.clone();
         match then {
             Then::Rest(rest) => self.enter(unit, State::Stopped { rest }),
-            Then::Remove => {
-                self.out.changed.remove(&name);
-                self.out.removed.insert(name);
-            }
+            Then::Remove => self.remove(name),
             Then::Start if self.is_closing() => {
                 self.enter(unit, State::Stopped { rest: Rest::Down });
             }
@@ -129,7 +139,8 @@ impl Turn<'_> {
             return;
         }
         if !unit.is_wanted() {
-            self.enter(unit, State::Stopped { rest: Rest::ByHand });
+            let rest = if unit.hand == Hand::Stopped { Rest::ByHand } else { Rest::Disabled };
+            self.enter(unit, State::Stopped { rest });
             return;
         }
         let again = match unit.spec.restart.policy {
@@ -148,7 +159,7 @@ impl Turn<'_> {
             return;
         }
         let backoff = unit.spec.restart.backoff;
-        unit.attempt = if exit.uptime_ms >= backoff.reset_after.ms() { 1 } else { unit.attempt + 1 };
+        unit.attempt = unit.attempt.saturating_add(1);
         if let Some(limit) = backoff.limit.filter(|limit| unit.attempt > *limit) {
             let why = format!(
                 "It {}, after {limit} restart{} in a row; nothing more is tried.",
@@ -188,7 +199,11 @@ impl Turn<'_> {
     }
 
     pub(super) fn recovered(&mut self, name: &UnitName, instance: InstanceId, found: Found) {
-        let Some(unit) = self.unit(name) else { return };
+        if let Found::Exited(exit) = found {
+            self.exited(name, instance, exit);
+            return;
+        }
+        let Some(mut unit) = self.unit(name) else { return };
         if unit.instance() != Some(instance) {
             return;
         }
@@ -196,17 +211,14 @@ impl Turn<'_> {
             Found::Alive { pid, started_boot_ms } => {
                 let body = json!({"instance": instance, "pid": pid, "generation": unit.generation});
                 self.event(name, "unit.adopted", true, body);
-                match unit.state.clone() {
-                    State::Stopping { then, started_at, .. } => {
-                        self.put(unit);
-                        let _ = started_at;
-                        self.end(name, then);
-                    }
-                    State::Stopped { .. }
-                    | State::Starting { .. }
-                    | State::Running { .. }
-                    | State::BackingOff { .. }
-                    | State::Failed { .. } => self.running(unit, instance, pid, started_boot_ms),
+                if let State::Stopping { then, .. } = unit.state {
+                    // The order to stop may have died with the daemon that gave it.
+                    let started_at = Some(self.calendar(started_boot_ms));
+                    unit.state = State::Stopping { instance, pid: Some(pid), then, started_at };
+                    self.put(unit);
+                    self.end(name, then);
+                } else {
+                    self.running(unit, instance, pid, started_boot_ms);
                 }
             }
             Found::StillStarting => {
@@ -214,8 +226,7 @@ impl Turn<'_> {
                     self.end(name, then);
                 }
             }
-            Found::Exited(exit) => self.exited(name, instance, exit),
-            Found::NeverStarted | Found::OtherBoot => {
+            Found::NeverStarted | Found::OtherBoot | Found::Exited(_) => {
                 let why = if found == Found::OtherBoot { "other_boot" } else { "never_started" };
                 self.event(name, "unit.lost", true, json!({"instance": instance, "why": why}));
                 self.out.orders.push(Order::Release { instance });
@@ -229,6 +240,9 @@ impl Turn<'_> {
                 };
                 // `Down` units that are wanted are started by the configuration that follows.
                 self.after_stop(unit, then);
+                if self.is_closing() {
+                    self.close_next(false);
+                }
             }
         }
     }

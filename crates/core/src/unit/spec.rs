@@ -63,9 +63,7 @@ impl<'de> Deserialize<'de> for UnitName {
 }
 
 /// When a dependency is fulfilled.
-#[derive(
-    Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema,
-)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Condition {
     /// Its process runs.
@@ -73,9 +71,7 @@ pub enum Condition {
 }
 
 /// Which exits are followed by a restart.
-#[derive(
-    Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema,
-)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 pub enum Policy {
     /// Every exit.
@@ -107,9 +103,7 @@ pub struct Stop {
 }
 
 /// What happens to output when the disk is full.
-#[derive(
-    Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema,
-)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum FullDisk {
     /// The unit waits in its write until there is room: nothing is lost.

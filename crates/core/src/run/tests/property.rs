@@ -1,0 +1,102 @@
+//! Whatever happens to a run in whatever order.
+
+use super::*;
+use proptest::prelude::*;
+
+fn record() -> impl Strategy<Value = Vec<(u8, u64)>> {
+    prop::collection::vec((0_u8..5, 0_u64..100), 0..4)
+}
+
+/// Lines that begin from `offset` on, and where they end. Some repeat what was read.
+fn lines(kinds: &[(u8, u64)], offset: u64) -> (Vec<Streamed>, u64) {
+    let mut records = Vec::new();
+    let mut at = offset;
+    for (kind, size) in kinds {
+        records.push(match kind {
+            0 => text(at, 0),
+            1 => raw(at),
+            2 => used(at, "m", *size, Some(1.0)),
+            3 => used(at, "n", *size, None),
+            _ => done(at, size % 2 == 0),
+        });
+        at += size + 1;
+    }
+    (records, at)
+}
+
+#[derive(Debug, Clone)]
+enum Step {
+    Prepared(u128),
+    Refused,
+    Started(u128, bool),
+    Streamed(u128, Vec<(u8, u64)>, u64),
+    Exited(u128, i32, Vec<(u8, u64)>),
+    Cancel,
+    StartAgain,
+}
+
+fn step() -> impl Strategy<Value = Step> {
+    prop_oneof![
+        2 => (1_u128..3).prop_map(Step::Prepared),
+        1 => Just(Step::Refused),
+        4 => (1_u128..4, any::<bool>()).prop_map(|(life, adopted)| Step::Started(life, adopted)),
+        6 => (1_u128..4, record(), 0_u64..50).prop_map(|(l, r, back)| Step::Streamed(l, r, back)),
+        1 => (1_u128..4, 0..2, record()).prop_map(|(l, code, r)| Step::Exited(l, code, r)),
+        1 => Just(Step::Cancel),
+        1 => Just(Step::StartAgain),
+    ]
+}
+
+proptest! {
+    #[test]
+    fn it_ends_once_and_its_sums_are_those_of_its_lines(
+        steps in prop::collection::vec(step(), 0..40),
+    ) {
+        let mut run = run();
+        let (mut ends, mut events, mut tokens, mut booked) = (0, 0, 0, 0);
+        let mut fresh = 100;
+        for step in steps {
+            let input = match step {
+                Step::Prepared(number) => prepared(number),
+                Step::Refused => refused(),
+                Step::Started(number, adopted) => started(number, adopted),
+                Step::Streamed(number, kinds, back) => {
+                    let (records, end) = lines(&kinds, run.offset.saturating_sub(back));
+                    streamed(number, records, end)
+                }
+                Step::Exited(number, code, kinds) => {
+                    exited(number, code, lines(&kinds, run.offset).0)
+                }
+                Step::Cancel => RunInput::Cancel,
+                Step::StartAgain => {
+                    fresh += 1;
+                    RunInput::StartAgain { instance: life(fresh) }
+                }
+            };
+            let of = match &input {
+                RunInput::Streamed { instance, .. } | RunInput::Exited { instance, .. } => {
+                    Some(*instance)
+                }
+                _ => None,
+            };
+            let present = run.instance();
+            let Some(decision) = feed(&mut run, input) else { continue };
+            if of != present {
+                prop_assert!(decision.streamed.is_empty(), "a word of another life");
+            }
+            events += decision.streamed.len() as u64;
+            ends += decision.events.iter().filter(|draft| draft.kind == "run.ended").count();
+            booked += decision.usage.iter().map(|usage| usage.output).sum::<u64>();
+            tokens += decision
+                .streamed
+                .iter()
+                .filter(|(_, _, draft)| draft.kind == "run.usage")
+                .filter_map(|(_, _, draft)| draft.body["output"].as_u64())
+                .sum::<u64>();
+        }
+        prop_assert_eq!(ends, usize::from(run.is_over()));
+        prop_assert_eq!(events, run.events);
+        prop_assert_eq!(tokens, run.usage.as_ref().map_or(0, |usage| usage.output));
+        prop_assert_eq!(booked, tokens);
+    }
+}

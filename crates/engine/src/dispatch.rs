@@ -1,0 +1,397 @@
+//! The dispatcher: one queue in, one commit per turn, orders out.
+
+use crate::commit::{Batch, Journal, Latest, Written};
+use crate::error::Error;
+use crate::handle::{StoreState, View};
+use crate::message::{Message, Reply};
+use crate::options::Options;
+use crate::run::Runs;
+use crate::tasks::{TaskKind, Tasks};
+use crate::unit::Units;
+use crate::world::Lent;
+use orkestra_core::event::{Draft, Topic};
+use orkestra_core::id::RunId;
+use orkestra_core::run::{self, Run, RunDecision, RunInput, RunOrder};
+use orkestra_core::unit::spec::UnitName;
+use orkestra_core::unit::{Decision, Fleet, Input, Order};
+use orkestra_store::Error as StoreError;
+use serde_json::json;
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+use std::time::Duration;
+use tokio::sync::mpsc;
+use tokio::time::Instant;
+
+/// How many messages one turn takes at most: what one commit can hold without making the first
+/// wait long.
+const TURN_MESSAGES_MAX: usize = 512;
+
+/// While the store cannot be written it is tried again this often.
+const RETRY: Duration = Duration::from_secs(1);
+
+/// After the shared deadline of all units the daemon waits this long for the last shim's word.
+const CLOSE_PATIENCE: Duration = Duration::from_secs(3);
+
+/// An answer that waits for the commit.
+type Answer = Box<dyn FnOnce(Result<(), Error>) + Send>;
+
+/// What one turn gathers before its commit.
+#[derive(Default)]
+struct Gathered {
+    batch: Batch,
+    orders: Vec<Order>,
+    run_orders: Vec<(RunId, RunOrder)>,
+    answers: Vec<Answer>,
+    /// Runs that must not exist unless they are durable.
+    new_runs: Vec<RunId>,
+    /// Units that readers must see anew.
+    touched: BTreeSet<UnitName>,
+}
+
+pub(crate) struct Dispatcher {
+    pub(crate) options: Options,
+    pub(crate) fleet: Fleet,
+    pub(crate) runs: BTreeMap<RunId, Run>,
+    pub(crate) inbox: mpsc::Receiver<Message>,
+    /// For timers and actors, which answer by messages.
+    pub(crate) outbox: mpsc::Sender<Message>,
+    pub(crate) view: Arc<View>,
+    pub(crate) journal: Journal,
+    pub(crate) unit_actors: Units,
+    pub(crate) run_actors: Runs,
+    pub(crate) tasks: Tasks,
+    pub(crate) keep_units: bool,
+    /// Set when the daemon goes down: no later than this.
+    pub(crate) close_by: Option<Instant>,
+}
+
+impl Dispatcher {
+    /// Runs until the daemon is closed and everything is committed.
+    pub(crate) async fn run(mut self) {
+        self.journal.keep_reserve();
+        while !self.is_done() {
+            let mut messages = Vec::new();
+            let retry = tokio::time::sleep(RETRY);
+            let close_by = self.close_by.unwrap_or_else(|| Instant::now() + RETRY * 3600);
+            tokio::select! {
+                count = self.inbox.recv_many(&mut messages, TURN_MESSAGES_MAX) => {
+                    if count == 0 { break }
+                }
+                () = retry, if self.journal.is_waiting() => self.retry().await,
+                () = tokio::time::sleep_until(close_by), if self.close_by.is_some() => {
+                    let names: Vec<_> = self.fleet.units.values()
+                        .filter(|unit| unit.instance().is_some())
+                        .map(|unit| unit.name.to_string()).collect();
+                    tracing::error!(units = ?names, "The time to close is over; these were not seen to end.");
+                    break;
+                }
+            }
+            if !messages.is_empty() {
+                self.turn(messages).await;
+            }
+        }
+        self.say_stopped().await;
+        let _nobody_waits = self.view.closed.send(true);
+    }
+
+    /// Decides what recovery found, before anybody else is heard.
+    pub(crate) async fn begin(&mut self, first: Vec<Message>) {
+        self.turn(first).await;
+    }
+
+    fn is_done(&self) -> bool {
+        self.close_by.is_some()
+            && (self.keep_units
+                || (self.fleet.units.values().all(|unit| unit.instance().is_none())
+                    && self.runs.values().all(|run| run.instance().is_none())))
+    }
+
+    async fn say_stopped(&mut self) {
+        let body = json!({"pid": std::process::id(), "keep_units": self.keep_units});
+        let mut batch = Batch::default();
+        batch.note(vec![Draft::new("daemon.stopped", Topic::Daemon, "daemon", "daemon", body)]);
+        let at = self.options.world.now().at;
+        if let Written::Waiting(error) = self.journal.commit(batch, at).await {
+            tracing::error!(%error, "The last events could not be written and are lost.");
+        }
+    }
+
+    async fn retry(&mut self) {
+        let at = self.options.world.now().at;
+        let state = self.journal.flush(at).await.map_or(StoreState::Ok, |error| state_of(&error));
+        self.set_store_state(state);
+    }
+
+    fn set_store_state(&self, state: StoreState) {
+        self.view.store_state.send_if_modified(|old| {
+            let differs = *old != state;
+            if differs {
+                tracing::info!(?state, "The store's state changed.");
+            }
+            *old = state;
+            differs
+        });
+    }
+
+    async fn turn(&mut self, messages: Vec<Message>) {
+        let mut gathered = Gathered::default();
+        for message in messages {
+            self.take(message, &mut gathered);
+        }
+        let Gathered { batch, orders, run_orders, answers, new_runs, touched } = gathered;
+        let mut failed = None;
+        if !batch.is_empty() {
+            let at = self.options.world.now().at;
+            match self.journal.commit(batch, at).await {
+                Written::Committed(latest) => {
+                    self.set_store_state(StoreState::Ok);
+                    self.remember(latest);
+                }
+                Written::Waiting(error) => {
+                    self.set_store_state(state_of(&error));
+                    failed = Some(error);
+                }
+            }
+        }
+        if failed.is_some() {
+            // Supervision goes on from memory, but an agent must not work unrecorded.
+            for id in &new_runs {
+                self.runs.remove(id);
+            }
+        }
+        self.publish(touched);
+        for order in orders {
+            self.carry_out(order);
+        }
+        for (id, order) in run_orders {
+            if let Some(run) = self.runs.get(&id) {
+                let agents = self.view.agents.read().unwrap_or_else(std::sync::PoisonError::into_inner);
+                self.run_actors.carry_out(run, &order, &agents);
+            }
+        }
+        self.runs.retain(|_, run| !run.is_over());
+        for answer in answers {
+            answer(match &failed {
+                None => Ok(()),
+                Some(error) => Err(refusal(error)),
+            });
+        }
+    }
+
+    fn publish(&self, touched: BTreeSet<UnitName>) {
+        {
+            let mut fleet =
+                self.view.fleet.write().unwrap_or_else(std::sync::PoisonError::into_inner);
+            for name in touched {
+                match self.fleet.units.get(&name) {
+                    Some(unit) => fleet.units.insert(name, unit.clone()),
+                    None => fleet.units.remove(&name),
+                };
+            }
+        }
+        self.view.changed.send_modify(|turn| *turn += 1);
+    }
+
+    fn remember(&mut self, latest: Latest) {
+        for (name, reference) in latest.units {
+            if let Some(unit) = self.fleet.units.get_mut(&name) {
+                unit.latest = Some(reference);
+            }
+        }
+        for (id, reference) in latest.runs {
+            if let Some(run) = self.runs.get_mut(&id) {
+                run.latest = Some(reference);
+            }
+        }
+    }
+
+    fn take(&mut self, message: Message, gathered: &mut Gathered) {
+        match message {
+            Message::Unit { input, actor, reply } => self.take_unit(input, &actor, reply, gathered),
+            Message::Run { id, input, actor, reply } => {
+                self.take_run(id, input, &actor, reply, gathered);
+            }
+            Message::CreateRun { run, actor, reply } => {
+                self.take_new_run(*run, &actor, reply, gathered);
+            }
+            Message::Configure { units, agents, actor, reply } => {
+                *self.view.agents.write().unwrap_or_else(std::sync::PoisonError::into_inner) = agents;
+                let changed = match self.decide(Input::Configure { specs: units }, &actor, gathered) {
+                    Ok(decision) => decision
+                        .events
+                        .iter()
+                        .filter(|draft| matches!(draft.kind.as_str(), "unit.configured" | "unit.removed"))
+                        .map(|draft| draft.subject.clone())
+                        .collect(),
+                    Err(_closing) => Vec::new(),
+                };
+                answer_with(reply, changed, gathered);
+            }
+            Message::Note(drafts) => gathered.batch.note(drafts),
+            Message::Close { keep_units, actor } => self.take_close(keep_units, &actor, gathered),
+        }
+    }
+
+    fn decide(
+        &mut self,
+        input: Input,
+        actor: &str,
+        gathered: &mut Gathered,
+    ) -> Result<Decision, Error> {
+        let now = self.options.world.now();
+        let mut supply = Lent(self.options.world.as_ref());
+        let decision = self.fleet.decide(input, actor, now, &mut supply)?;
+        self.fleet.apply(&decision);
+        gathered.touched.extend(decision.changed.keys().cloned());
+        gathered.touched.extend(decision.removed.iter().cloned());
+        gathered.batch.units(&decision);
+        gathered.orders.extend(decision.orders.iter().cloned());
+        Ok(decision)
+    }
+
+    fn take_unit(&mut self, input: Input, actor: &str, reply: Reply<()>, gathered: &mut Gathered) {
+        // While nothing can be written, a person's new work is refused; supervision is not.
+        let new_work = matches!(input, Input::Start { .. } | Input::Restart { .. });
+        let result = match self.refused_now() {
+            Some(error) if new_work && reply.is_some() => Err(error),
+            _ => self.decide(input, actor, gathered).map(|_| ()),
+        };
+        match result {
+            Ok(()) => answer_with(reply, (), gathered),
+            Err(error) => answer_now(reply, error),
+        }
+    }
+
+    fn take_run(
+        &mut self,
+        id: RunId,
+        input: RunInput,
+        actor: &str,
+        reply: Reply<Run>,
+        gathered: &mut Gathered,
+    ) {
+        let Some(run) = self.runs.get(&id) else {
+            if let RunInput::Exited { instance, .. } = input {
+                self.run_actors.release(instance);
+            }
+            answer_now(reply, Error::UnknownRun(id.to_string()));
+            return;
+        };
+        let at = self.options.world.now().at;
+        if let Some(decision) = run.decide(input, actor, at) {
+            self.take_run_decision(decision, gathered);
+        }
+        if let Some(run) = self.runs.get(&id).cloned() {
+            answer_with(reply, run, gathered);
+        }
+    }
+
+    fn take_run_decision(&mut self, decision: RunDecision, gathered: &mut Gathered) {
+        let id = decision.run.id;
+        gathered.batch.run(&decision);
+        gathered.run_orders.extend(decision.orders.into_iter().map(|order| (id, order)));
+        self.runs.insert(id, decision.run);
+    }
+
+    fn take_new_run(&mut self, run: Run, actor: &str, reply: Reply<Run>, gathered: &mut Gathered) {
+        let refused = if self.close_by.is_some() { Some(Error::Closing) } else { self.refused_now() };
+        if let Some(error) = refused {
+            answer_now(reply, error);
+            return;
+        }
+        gathered.new_runs.push(run.id);
+        self.take_run_decision(run::create(run.clone(), actor), gathered);
+        answer_with(reply, run, gathered);
+    }
+
+    fn take_close(&mut self, keep_units: bool, actor: &str, gathered: &mut Gathered) {
+        if self.close_by.is_some() {
+            return;
+        }
+        self.keep_units = keep_units;
+        let body = json!({"pid": std::process::id(), "keep_units": keep_units});
+        gathered.batch.note(vec![Draft::new("daemon.stopping", Topic::Daemon, "daemon", actor, body)]);
+        let mut close_in = CLOSE_PATIENCE;
+        if !keep_units {
+            if let Ok(Decision { closing: Some(closing), .. }) =
+                self.decide(Input::CloseAll, actor, gathered)
+            {
+                let now = self.options.world.now().boot_ms;
+                close_in += Duration::from_millis(closing.deadline_boot_ms.saturating_sub(now));
+            }
+            let active: Vec<RunId> = self.runs.keys().copied().collect();
+            for id in active {
+                self.take_run(id, RunInput::Cancel, actor, None, gathered);
+                close_in = close_in.max(CLOSE_PATIENCE + crate::run::GRACE);
+            }
+        }
+        self.close_by = Some(Instant::now() + close_in);
+    }
+
+    fn refused_now(&self) -> Option<Error> {
+        match *self.view.store_state.borrow() {
+            StoreState::Ok => None,
+            StoreState::Full => Some(Error::StoreFull),
+            StoreState::Unwritable => Some(Error::StoreUnwritable),
+        }
+    }
+
+    fn carry_out(&mut self, order: Order) {
+        match order {
+            Order::Launch { name, instance, .. } => {
+                if let Some(unit) = self.fleet.units.get(&name) {
+                    self.unit_actors.launch(unit, instance);
+                }
+            }
+            Order::Stop { instance, signal, grace_ms, .. } => {
+                self.unit_actors.stop(instance, signal, grace_ms);
+            }
+            Order::Signal { instance, signal } => self.unit_actors.signal(instance, signal),
+            Order::Release { instance } => self.unit_actors.release(instance),
+            Order::Wait { name, generation, delay_ms } => {
+                self.call_back(delay_ms, Input::WaitOver { name, generation });
+            }
+            Order::CloseWindow { delay_ms } => self.call_back(delay_ms, Input::CloseWindowOver),
+        }
+    }
+
+    /// Sends an input after a wait. Tokio's clock is monotonic, so a clock step changes nothing;
+    /// a wait that became pointless is recognised by its generation.
+    pub(crate) fn call_back(&self, delay_ms: u64, input: Input) {
+        let outbox = self.outbox.clone();
+        self.tasks.spawn(TaskKind::Service, async move {
+            tokio::time::sleep(Duration::from_millis(delay_ms)).await;
+            let message = Message::Unit { input, actor: "daemon".to_owned(), reply: None };
+            let _closing = outbox.send(message).await;
+        });
+    }
+}
+
+fn answer_with<T: Send + 'static>(reply: Reply<T>, value: T, gathered: &mut Gathered) {
+    if let Some(reply) = reply {
+        gathered.answers.push(Box::new(move |result| {
+            let _asker_gone = reply.send(result.map(|()| value));
+        }));
+    }
+}
+
+fn answer_now<T>(reply: Reply<T>, error: Error) {
+    if let Some(reply) = reply {
+        let _asker_gone = reply.send(Err(error));
+    }
+}
+
+fn state_of(error: &StoreError) -> StoreState {
+    match error {
+        StoreError::Full => StoreState::Full,
+        _ => StoreState::Unwritable,
+    }
+}
+
+fn refusal(error: &StoreError) -> Error {
+    match error {
+        StoreError::Full => Error::StoreFull,
+        StoreError::ReadOnly => Error::StoreUnwritable,
+        other => Error::Store(other.clone()),
+    }
+}

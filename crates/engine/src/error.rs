@@ -1,0 +1,32 @@
+//! What a caller of the engine is told.
+
+use orkestra_core::unit::Rejection;
+
+/// Why the engine did not do what was asked.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    /// The command makes no sense now.
+    #[error(transparent)]
+    Rejected(#[from] Rejection),
+    /// The disk is full: what runs is kept running, new work is refused.
+    #[error("the disk under the data folder is full, so new work is refused; what runs goes on")]
+    StoreFull,
+    /// The data folder cannot be written: what runs is kept running, new work is refused.
+    #[error("the data folder cannot be written, so new work is refused; what runs goes on")]
+    StoreUnwritable,
+    /// The store failed otherwise.
+    #[error("the journal could not take it")]
+    Store(#[source] orkestra_store::Error),
+    /// No agent by that name, or none at all.
+    #[error("{0}")]
+    NoAgent(String),
+    /// The target is no place where an agent can work.
+    #[error("{0}")]
+    Target(String),
+    /// No such run.
+    #[error("there is no run {0}")]
+    UnknownRun(String),
+    /// Nothing starts any more.
+    #[error("the daemon is going down")]
+    Closing,
+}

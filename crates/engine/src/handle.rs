@@ -1,0 +1,263 @@
+//! What the rest of the daemon may ask of the engine.
+
+use crate::error::Error;
+use crate::message::Message;
+use crate::options::Agents;
+use orkestra_agents::discover::{Discovery, discover};
+use orkestra_core::event::Draft;
+use orkestra_core::id::RunId;
+use orkestra_core::run::{Run, RunInput, RunState};
+use orkestra_core::signal::Signal;
+use orkestra_core::unit::spec::{UnitName, UnitSpec};
+use orkestra_core::unit::{Fleet, Input, Unit};
+use orkestra_store::Store;
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+use std::sync::{Arc, RwLock};
+use tokio::sync::{mpsc, oneshot, watch};
+
+/// Whether what happens is being written.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum StoreState {
+    /// Yes.
+    Ok,
+    /// The disk is full.
+    Full,
+    /// The folder or file cannot be written.
+    Unwritable,
+}
+
+/// A run as asked for.
+#[derive(Debug, Clone)]
+pub struct NewRun {
+    /// What is asked.
+    pub prompt: String,
+    /// Which agent; the first one that can be started when none is named.
+    pub agent: Option<String>,
+    /// The repository.
+    pub target: PathBuf,
+    /// Asking twice with one key makes one run.
+    pub request_key: Option<String>,
+}
+
+/// What readers see without asking the dispatcher; only the dispatcher writes it.
+pub(crate) struct View {
+    pub(crate) fleet: RwLock<Fleet>,
+    pub(crate) agents: RwLock<Agents>,
+    pub(crate) store_state: watch::Sender<StoreState>,
+    pub(crate) closed: watch::Sender<bool>,
+    pub(crate) changed: watch::Sender<u64>,
+}
+
+/// Cheap to clone; methods only.
+#[derive(Clone)]
+pub struct Handle {
+    pub(crate) inbox: mpsc::Sender<Message>,
+    pub(crate) view: Arc<View>,
+    pub(crate) store: Store,
+    pub(crate) world: Arc<dyn crate::world::World>,
+    pub(crate) home: PathBuf,
+    pub(crate) path: String,
+}
+
+/// A poisoned lock means that the dispatcher panicked; what it wrote last still stands.
+fn read<T: Clone>(lock: &RwLock<T>) -> T {
+    lock.read().unwrap_or_else(std::sync::PoisonError::into_inner).clone()
+}
+
+impl Handle {
+    /// One unit as it is now.
+    pub fn unit(&self, name: &str) -> Option<Unit> {
+        let fleet = self.view.fleet.read().unwrap_or_else(std::sync::PoisonError::into_inner);
+        fleet.units.get(name).cloned()
+    }
+
+    /// All units as they are now, by name.
+    pub fn units(&self) -> Vec<Unit> {
+        let fleet = self.view.fleet.read().unwrap_or_else(std::sync::PoisonError::into_inner);
+        fleet.units.values().cloned().collect()
+    }
+
+    /// Whether what happens is being written.
+    pub fn store_state(&self) -> StoreState {
+        *self.view.store_state.borrow()
+    }
+
+    /// The store, for reading.
+    pub fn store(&self) -> &Store {
+        &self.store
+    }
+
+    /// The data folder.
+    pub fn home(&self) -> &std::path::Path {
+        &self.home
+    }
+
+    /// Where a unit's output is kept.
+    pub fn log_dir(&self, name: &UnitName) -> PathBuf {
+        self.home.join("logs").join(name.as_str())
+    }
+
+    /// The time, from where the engine has it.
+    pub fn now(&self) -> orkestra_core::unit::Now {
+        self.world.now()
+    }
+
+    async fn ask<T>(
+        &self,
+        message: impl FnOnce(oneshot::Sender<Result<T, Error>>) -> Message,
+    ) -> Result<T, Error> {
+        let (reply, answer) = oneshot::channel();
+        self.inbox.send(message(reply)).await.map_err(|_| Error::Closing)?;
+        answer.await.map_err(|_| Error::Closing)?
+    }
+
+    async fn unit_input(&self, input: Input, actor: &str) -> Result<(), Error> {
+        let actor = actor.to_owned();
+        self.ask(|reply| Message::Unit { input, actor, reply: Some(reply) }).await
+    }
+
+    /// A person wants a unit to run.
+    ///
+    /// # Errors
+    /// Unknown unit, full disk, or the daemon is going down.
+    pub async fn start_unit(&self, name: UnitName, actor: &str) -> Result<(), Error> {
+        self.unit_input(Input::Start { name }, actor).await
+    }
+
+    /// A person wants a unit to stop and to stay stopped.
+    ///
+    /// # Errors
+    /// Unknown unit.
+    pub async fn stop_unit(&self, name: UnitName, actor: &str) -> Result<(), Error> {
+        self.unit_input(Input::Stop { name }, actor).await
+    }
+
+    /// A person wants a new process for a unit.
+    ///
+    /// # Errors
+    /// Unknown unit, full disk, or the daemon is going down.
+    pub async fn restart_unit(&self, name: UnitName, actor: &str) -> Result<(), Error> {
+        self.unit_input(Input::Restart { name }, actor).await
+    }
+
+    /// A person sends a signal.
+    ///
+    /// # Errors
+    /// Unknown unit, or it does not run.
+    pub async fn signal_unit(&self, name: UnitName, signal: Signal, actor: &str) -> Result<(), Error> {
+        self.unit_input(Input::Signal { name, signal }, actor).await
+    }
+
+    /// Waits until a unit neither starts nor stops, or it is gone; then how it is.
+    pub async fn settled(&self, name: &UnitName) -> Option<Unit> {
+        let mut changed = self.view.changed.subscribe();
+        loop {
+            changed.borrow_and_update();
+            let unit = self.unit(name.as_str())?;
+            if !matches!(unit.state_word(), "starting" | "stopping") || self.is_closed() {
+                return Some(unit);
+            }
+            if changed.changed().await.is_err() {
+                return Some(unit);
+            }
+        }
+    }
+
+    /// The configuration changed; units that differ are touched, others are not.
+    ///
+    /// # Errors
+    /// The daemon is going down.
+    pub async fn configure(
+        &self,
+        units: BTreeMap<UnitName, UnitSpec>,
+        agents: Agents,
+        actor: &str,
+    ) -> Result<Vec<String>, Error> {
+        let actor = actor.to_owned();
+        self.ask(|reply| Message::Configure { units, agents, actor, reply: Some(reply) }).await
+    }
+
+    /// Which agents can be started here.
+    pub fn agents(&self) -> Discovery {
+        let path = self.path.clone();
+        discover(&read(&self.view.agents), |program| {
+            orkestra_host::program::find_program(program, &path)
+        })
+    }
+
+    /// Begins a run. Asking again with the same key gives the run that was begun.
+    ///
+    /// # Errors
+    /// No agent, a target that is no git repository, a full disk.
+    pub async fn create_run(&self, new: NewRun, actor: &str) -> Result<Run, Error> {
+        if let Some(key) = new.request_key.clone() {
+            let found = self.store.read(move |read| read.run_by_key(&key)).await;
+            if let Some(row) = found.map_err(Error::Store)? {
+                return crate::run::from_row(&row);
+            }
+        }
+        let discovery = self.agents();
+        let agent = discovery.choose(new.agent.as_deref()).map_err(Error::NoAgent)?.clone();
+        let target = orkestra_host::git::repository_of(&new.target)
+            .await
+            .map_err(|error| Error::Target(crate::run::target_problem(&new.target, &error)))?;
+        let run = Run {
+            id: RunId::new(self.world.uuid()),
+            agent: agent.name,
+            kind: agent.spec.kind.to_string(),
+            prompt: new.prompt,
+            target: target.to_string_lossy().into_owned(),
+            request_key: new.request_key,
+            session_id: self.world.uuid().to_string(),
+            state: RunState::Preparing,
+            worktree: None,
+            offset: 0,
+            events: 0,
+            raw_lines: 0,
+            usage: None,
+            ended: None,
+            exit: None,
+            files: None,
+            created_at: self.world.now().at,
+            started_at: None,
+            ended_at: None,
+            last_event_at: None,
+            latest: None,
+        };
+        let (run, actor) = (Box::new(run), actor.to_owned());
+        self.ask(|reply| Message::CreateRun { run, actor, reply: Some(reply) }).await
+    }
+
+    /// A person cancels a run; one that is over stays as it is.
+    ///
+    /// # Errors
+    /// Unknown run.
+    pub async fn cancel_run(&self, id: RunId, actor: &str) -> Result<Run, Error> {
+        let actor = actor.to_owned();
+        let input = RunInput::Cancel;
+        self.ask(|reply| Message::Run { id, input, actor, reply: Some(reply) }).await
+    }
+
+    /// Records events that change nothing else.
+    pub async fn note(&self, drafts: Vec<Draft>) {
+        let _closing = self.inbox.send(Message::Note(drafts)).await;
+    }
+
+    /// The daemon is to go down, with its units or without them.
+    pub async fn close(&self, keep_units: bool, actor: &str) {
+        let actor = actor.to_owned();
+        let _closed_already = self.inbox.send(Message::Close { keep_units, actor }).await;
+    }
+
+    /// Whether the dispatcher has ended.
+    pub fn is_closed(&self) -> bool {
+        *self.view.closed.borrow()
+    }
+
+    /// Resolves when the dispatcher has ended and everything is committed.
+    pub async fn closed(&self) {
+        let mut closed = self.view.closed.subscribe();
+        let _dispatcher_gone = closed.wait_for(|closed| *closed).await;
+    }
+}

@@ -1,0 +1,66 @@
+//! The closed list of what the dispatcher takes.
+
+use crate::error::Error;
+use orkestra_agents::AgentSpec;
+use orkestra_core::event::Draft;
+use orkestra_core::id::RunId;
+use orkestra_core::run::{Run, RunInput};
+use orkestra_core::unit::{Input, spec::{UnitName, UnitSpec}};
+use std::collections::BTreeMap;
+use tokio::sync::oneshot;
+
+/// Where an answer goes; nobody waits for most messages.
+pub(crate) type Reply<T> = Option<oneshot::Sender<Result<T, Error>>>;
+
+/// Everything that can happen, as one queue: the dispatcher linearizes it.
+pub(crate) enum Message {
+    /// Something about units.
+    Unit {
+        /// What.
+        input: Input,
+        /// Who.
+        actor: String,
+        /// Answered after the commit.
+        reply: Reply<()>,
+    },
+    /// Something about one run.
+    Run {
+        /// Which.
+        id: RunId,
+        /// What.
+        input: RunInput,
+        /// Who.
+        actor: String,
+        /// Answered after the commit.
+        reply: Reply<Run>,
+    },
+    /// A new run.
+    CreateRun {
+        /// As it begins.
+        run: Box<Run>,
+        /// Who.
+        actor: String,
+        /// Answered after the commit.
+        reply: Reply<Run>,
+    },
+    /// The configuration, whole.
+    Configure {
+        /// Units by name.
+        units: BTreeMap<UnitName, UnitSpec>,
+        /// Agents by name.
+        agents: BTreeMap<String, AgentSpec>,
+        /// Who.
+        actor: String,
+        /// Answered with the names of units that changed.
+        reply: Reply<Vec<String>>,
+    },
+    /// Events that change no row of units or runs.
+    Note(Vec<Draft>),
+    /// The daemon goes down.
+    Close {
+        /// Units and runs go on without it.
+        keep_units: bool,
+        /// Who.
+        actor: String,
+    },
+}

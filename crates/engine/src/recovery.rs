@@ -1,0 +1,346 @@
+//! The start of the daemon: what an earlier one left is taken over, noticed or stopped before
+//! anything new begins (DESIGN: units, identity).
+
+use crate::commit::Journal;
+use crate::dispatch::Dispatcher;
+use crate::error::Error;
+use crate::handle::{Handle, StoreState, View};
+use crate::message::Message;
+use crate::options::Options;
+use crate::run::{self, Runs};
+use crate::tasks::{TaskKind, Tasks};
+use crate::unit::{Units, describe, exit_of, lost_exit, release, stop_leftovers};
+use orkestra_core::event::{Draft, Topic};
+use orkestra_core::id::InstanceId;
+use orkestra_core::run::{Run, RunInput, RunState};
+use orkestra_core::unit::{Fleet, Found, Input, Unit};
+use orkestra_host::instance::{self, Adopted, InstanceEvent, Launcher, State as LeaderState};
+use serde_json::json;
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::PathBuf;
+use std::sync::{Arc, RwLock};
+use std::time::Duration;
+use tokio::sync::{mpsc, watch};
+
+/// Messages that may wait for the dispatcher; senders wait when it is full.
+const INBOX: usize = 4096;
+
+/// How long a stray gets before it is killed.
+const STRAY_GRACE: Duration = Duration::from_secs(5);
+
+/// Starts the engine: raises the term, takes over what lives, and begins to dispatch.
+///
+/// # Errors
+/// The store cannot be read or written, or a row is damaged.
+pub async fn start(options: Options, tasks: &Tasks) -> Result<Handle, Error> {
+    let boot = orkestra_host::boot::boot_id().unwrap_or_default();
+    let (term, other_boot) = options
+        .store
+        .write(move |tx| {
+            let before = tx.meta("boot_id")?;
+            tx.set_meta("boot_id", &boot)?;
+            Ok((tx.raise_term()?, before.is_some_and(|before| before != boot)))
+        })
+        .await
+        .map_err(Error::Store)?
+        .value;
+    let (fleet, runs) = load(&options).await?;
+    let launcher = Launcher::new(&options.home.join("run")).map_err(|error| {
+        Error::Target(format!("the shim cannot be made ready: {}", describe(&error)))
+    })?;
+    let launcher = Arc::new(launcher);
+    let (outbox, inbox) = mpsc::channel(INBOX);
+    let view = Arc::new(View {
+        fleet: RwLock::new(fleet.clone()),
+        agents: RwLock::new(options.agents.clone()),
+        store_state: watch::Sender::new(StoreState::Ok),
+        closed: watch::Sender::new(false),
+        changed: watch::Sender::new(0),
+    });
+    let handle = Handle {
+        inbox: outbox.clone(),
+        view: Arc::clone(&view),
+        store: options.store.clone(),
+        world: Arc::clone(&options.world),
+        home: options.home.clone(),
+        path: options.env.iter().find(|(name, _)| name == "PATH").map(|(_, value)| value.clone()).unwrap_or_default(),
+    };
+    let make_units =
+        Units::new(options.clone(), term, Arc::clone(&launcher), outbox.clone(), tasks.clone());
+    let make_runs = Runs::new(options.clone(), term, launcher, outbox.clone(), tasks.clone());
+    let mut dispatcher = Dispatcher {
+        journal: Journal::new(options.store.clone(), &options.home),
+        options,
+        fleet,
+        runs,
+        inbox,
+        outbox,
+        view,
+        unit_actors: make_units,
+        run_actors: make_runs,
+        tasks: tasks.clone(),
+        keep_units: false,
+        close_by: None,
+    };
+    let first = take_over(&mut dispatcher, term, other_boot).await;
+    let now = dispatcher.options.world.now();
+    for wait in dispatcher.fleet.waits(now) {
+        if let orkestra_core::unit::Order::Wait { name, generation, delay_ms } = wait {
+            dispatcher.call_back(delay_ms, Input::WaitOver { name, generation });
+        }
+    }
+    let (units, agents) = (dispatcher.options.units.clone(), dispatcher.options.agents.clone());
+    dispatcher.begin(first).await;
+    tasks.spawn(TaskKind::Dispatcher, dispatcher.run());
+    handle.configure(units, agents, "config").await?;
+    Ok(handle)
+}
+
+async fn load(options: &Options) -> Result<(Fleet, BTreeMap<orkestra_core::id::RunId, Run>), Error> {
+    let (units, runs) = options
+        .store
+        .read(|read| Ok((read.units()?, read.runs_in(&["preparing", "starting", "running", "stopping"])?)))
+        .await
+        .map_err(Error::Store)?;
+    let mut fleet = Fleet::default();
+    for row in units {
+        let unit: Unit = serde_json::from_str(&row.body).map_err(|error| {
+            let what = format!("unit {} cannot be read: {error}", row.name);
+            Error::Store(orkestra_store::Error::Damaged { what })
+        })?;
+        fleet.units.insert(unit.name.clone(), unit);
+    }
+    let mut active = BTreeMap::new();
+    for row in runs {
+        let run = run::from_row(&row)?;
+        active.insert(run.id, run);
+    }
+    Ok((fleet, active))
+}
+
+/// Looks at every life that is recorded and at every folder that is there; returns what the
+/// dispatcher has to decide first.
+async fn take_over(dispatcher: &mut Dispatcher, term: u64, other_boot: bool) -> Vec<Message> {
+    let run_dir = dispatcher.options.home.join("run");
+    let boot = orkestra_host::boot::boot_id().unwrap_or_default();
+    let started = json!({"version": dispatcher.options.version, "pid": std::process::id(),
+        "term": term, "boot_id": boot});
+    let mut first = vec![Message::Note(vec![Draft::new(
+        "daemon.started",
+        Topic::Daemon,
+        "daemon",
+        "daemon",
+        started,
+    )])];
+    let mut known: BTreeSet<InstanceId> = BTreeSet::new();
+    let lives: Vec<(Unit, InstanceId)> = dispatcher
+        .fleet
+        .units
+        .values()
+        .filter_map(|unit| unit.instance().map(|instance| (unit.clone(), instance)))
+        .collect();
+    for (unit, instance) in lives {
+        known.insert(instance);
+        let adopted = adopt_patiently(&run_dir, instance, term).await;
+        let Some(found) = found_of_unit(dispatcher, &unit, instance, adopted, other_boot).await
+        else {
+            continue;
+        };
+        let input = Input::Recovered { name: unit.name.clone(), instance, found };
+        first.push(Message::Unit { input, actor: "daemon".to_owned(), reply: None });
+    }
+    let runs: Vec<Run> = dispatcher.runs.values().cloned().collect();
+    for run in runs {
+        known.extend(run.instance());
+        take_over_run(dispatcher, &run, &run_dir, term, &mut first).await;
+    }
+    first.extend(stop_strays(dispatcher, &run_dir, &known, term).await);
+    first
+}
+
+/// What became of an instance; one that cannot be looked at is looked at again, since nothing may
+/// be started in its place.
+async fn adopt_patiently(run_dir: &std::path::Path, id: InstanceId, term: u64) -> Adopted {
+    let id = id.to_string();
+    let mut wait = Duration::from_millis(100);
+    loop {
+        match instance::adopt(run_dir, &id, term).await {
+            Ok(adopted) => return adopted,
+            Err(error) => {
+                tracing::error!(instance = %id, error = %describe(&error),
+                    "An instance cannot be looked at; nothing is started in its place.");
+            }
+        }
+        tokio::time::sleep(wait).await;
+        wait = (wait * 2).min(Duration::from_secs(5));
+    }
+}
+
+async fn found_of_unit(
+    dispatcher: &mut Dispatcher,
+    unit: &Unit,
+    instance: InstanceId,
+    adopted: Adopted,
+    other_boot: bool,
+) -> Option<Found> {
+    let now = dispatcher.options.world.now();
+    match adopted {
+        Adopted::Alive { state, handle, events } => {
+            let found = match state {
+                LeaderState::Starting => Found::StillStarting,
+                LeaderState::Running { pid, start_time } | LeaderState::Stopping { pid, start_time } => {
+                    let started_boot_ms = orkestra_host::clock::start_time_ms(start_time);
+                    Found::Alive { pid, started_boot_ms }
+                }
+            };
+            let started = match found {
+                Found::Alive { started_boot_ms, .. } => Some(started_boot_ms),
+                _ => None,
+            };
+            dispatcher.unit_actors.adopt(unit, instance, handle, events, started);
+            Some(found)
+        }
+        Adopted::Exited { exit, handle } => {
+            dispatcher.unit_actors.keep(unit, instance, handle);
+            let mut exit = exit_of(&exit);
+            if let orkestra_core::unit::State::Running { started_at, .. } = unit.state {
+                let lived = exit.at.duration_since(started_at).as_millis();
+                exit.uptime_ms = u64::try_from(lived).unwrap_or(0);
+            }
+            let logs = dispatcher.options.home.join("logs").join(unit.name.as_str());
+            exit.last_lines = crate::unit::last_lines(&logs).await;
+            Some(Found::Exited(exit))
+        }
+        Adopted::Lost { handle } => {
+            dispatcher.unit_actors.keep(unit, instance, handle);
+            if other_boot {
+                return Some(Found::OtherBoot);
+            }
+            if matches!(unit.state, orkestra_core::unit::State::Starting { .. }) {
+                // The folder was made, the shim was not, or it died before its leader's word.
+                stop_leftovers(&instance.to_string()).await;
+                return Some(Found::NeverStarted);
+            }
+            stop_leftovers(&instance.to_string()).await;
+            Some(Found::Exited(lost_exit("shim_lost", now.at)))
+        }
+        // It lives but does not answer: its state stays, and its events tell more once it does.
+        Adopted::Unreachable { handle, events } => {
+            tracing::error!(unit = %unit.name, "Its shim lives but does not answer.");
+            dispatcher.unit_actors.adopt(unit, instance, handle, events, None);
+            None
+        }
+        Adopted::Missing if other_boot => Some(Found::OtherBoot),
+        // The home's lock is ours, so a newer daemon can only have been one on a copied home.
+        Adopted::Superseded { .. } | Adopted::Missing => match unit.state {
+            orkestra_core::unit::State::Starting { .. } => Some(Found::NeverStarted),
+            _ => Some(Found::Exited(lost_exit("lost", now.at))),
+        },
+    }
+}
+
+async fn take_over_run(
+    dispatcher: &mut Dispatcher,
+    run: &Run,
+    run_dir: &std::path::Path,
+    term: u64,
+    first: &mut Vec<Message>,
+) {
+    let Some(instance) = run.instance() else {
+        if run.state == RunState::Preparing {
+            dispatcher.run_actors.prepare(run);
+        }
+        return;
+    };
+    let id = run.id;
+    let mut tell = |input| {
+        first.push(Message::Run { id, input, actor: "daemon".to_owned(), reply: None });
+    };
+    let now = dispatcher.options.world.now();
+    let never_started = matches!(
+        run.state,
+        RunState::Starting { .. } | RunState::Stopping { pid: None, .. }
+    );
+    match adopt_patiently(run_dir, instance, term).await {
+        Adopted::Alive { state, handle, events } => {
+            if let LeaderState::Running { pid, .. } | LeaderState::Stopping { pid, .. } = state {
+                tell(RunInput::Started { instance, pid, adopted: true });
+            }
+            dispatcher.run_actors.adopt(run, instance, handle, events);
+        }
+        Adopted::Exited { exit, handle } => {
+            dispatcher.run_actors.ended_meanwhile(run, instance, exit_of(&exit), Some(handle));
+        }
+        Adopted::Lost { handle } => {
+            stop_leftovers(&instance.to_string()).await;
+            let exit = lost_exit("shim_lost", now.at);
+            dispatcher.run_actors.ended_meanwhile(run, instance, exit, Some(handle));
+        }
+        Adopted::Unreachable { handle, events } => {
+            dispatcher.run_actors.adopt(run, instance, handle, events);
+        }
+        Adopted::Superseded { .. } | Adopted::Missing if never_started => {
+            tell(RunInput::StartAgain { instance: InstanceId::new(dispatcher.options.world.uuid()) });
+        }
+        Adopted::Superseded { .. } | Adopted::Missing => {
+            let exit = lost_exit("lost", now.at);
+            dispatcher.run_actors.ended_meanwhile(run, instance, exit, None);
+        }
+    }
+}
+
+/// Folders that no row knows: their processes are stopped and reported, since nobody could ever
+/// stop them otherwise. One whose exit was committed only waits to be released.
+async fn stop_strays(
+    dispatcher: &Dispatcher,
+    run_dir: &PathBuf,
+    known: &BTreeSet<InstanceId>,
+    term: u64,
+) -> Vec<Message> {
+    let folders = match instance::list_instances(run_dir) {
+        Ok(folders) => folders,
+        Err(error) => {
+            tracing::error!(error = %describe(&error), "The run folder cannot be listed.");
+            return Vec::new();
+        }
+    };
+    let mut notes = Vec::new();
+    for folder in folders {
+        let Ok(id) = folder.parse::<InstanceId>() else { continue };
+        if known.contains(&id) {
+            continue;
+        }
+        match adopt_patiently(run_dir, id, term).await {
+            Adopted::Alive { state, handle, mut events } => {
+                let pid = match state {
+                    LeaderState::Starting => None,
+                    LeaderState::Running { pid, .. } | LeaderState::Stopping { pid, .. } => Some(pid),
+                };
+                tracing::warn!(instance = %id, ?pid, "A process that no row knows is being stopped.");
+                handle.stop(STRAY_GRACE, None).await;
+                while let Some(event) = events.next().await {
+                    if matches!(
+                        event,
+                        InstanceEvent::Exited(_) | InstanceEvent::Lost | InstanceEvent::Failed(_)
+                    ) {
+                        break;
+                    }
+                }
+                release(&handle).await;
+                let body = json!({"instance": id, "pid": pid,
+                    "why": "the journal knows no unit or run that it belongs to"});
+                let draft =
+                    Draft::new("unit.stray_stopped", Topic::Unit, &folder, "daemon", body);
+                notes.push(draft);
+            }
+            Adopted::Exited { handle, .. } => release(&handle).await,
+            Adopted::Lost { handle } => {
+                stop_leftovers(&folder).await;
+                release(&handle).await;
+            }
+            Adopted::Superseded { .. } | Adopted::Unreachable { .. } | Adopted::Missing => {}
+        }
+    }
+    let _ = dispatcher;
+    if notes.is_empty() { Vec::new() } else { vec![Message::Note(notes)] }
+}

@@ -1,0 +1,157 @@
+//! One sentence per event for people; programs read the body.
+
+use orkestra_core::event::Event;
+use orkestra_core::span::Span;
+use serde_json::Value;
+
+/// The longest quotation from a body, in characters.
+const QUOTE_MAX: usize = 160;
+
+fn text<'a>(body: &'a Value, key: &str) -> &'a str {
+    body.get(key).and_then(Value::as_str).unwrap_or_default()
+}
+
+fn number(body: &Value, key: &str) -> u64 {
+    body.get(key).and_then(Value::as_u64).unwrap_or_default()
+}
+
+fn quote(text: &str) -> String {
+    let line = text.split_whitespace().collect::<Vec<_>>().join(" ");
+    if line.chars().count() <= QUOTE_MAX {
+        return line;
+    }
+    let cut: String = line.chars().take(QUOTE_MAX).collect();
+    format!("{cut}…")
+}
+
+fn exit_words(body: &Value) -> String {
+    match (body.get("code").and_then(Value::as_i64), text(body, "signal_name")) {
+        (Some(code), _) => format!("exited with code {code}"),
+        (None, "") => match text(body, "reason") {
+            "shim_lost" => "lost its shim and was killed".to_owned(),
+            "lost" => "ended while nobody watched".to_owned(),
+            other => format!("ended ({other})"),
+        },
+        (None, signal) => format!("was killed by signal {signal}"),
+    }
+}
+
+/// What happened, in one sentence. An event of a kind that this version does not know is told by
+/// its kind.
+pub fn sentence(event: &Event) -> String {
+    let Some(body) = &event.body else { return "This event was erased.".to_owned() };
+    let subject = &event.subject;
+    if event.kind.starts_with("run.") {
+        return run_sentence(event, body);
+    }
+    match event.kind.as_str() {
+        "daemon.started" => format!(
+            "The daemon {} started as process {}.",
+            text(body, "version"),
+            number(body, "pid")
+        ),
+        "daemon.stopping" if body.get("keep_units") == Some(&Value::Bool(true)) => {
+            "The daemon goes down; units go on.".to_owned()
+        }
+        "daemon.stopping" => "The daemon goes down with its units.".to_owned(),
+        "daemon.stopped" => "The daemon has ended in good order.".to_owned(),
+        "daemon.config_reloaded" => "The configuration was read again.".to_owned(),
+        "daemon.config_refused" => {
+            format!("A wrong configuration was refused: {}.", quote(text(body, "first")))
+        }
+        "journal.gap" => format!(
+            "The journal could not be written for a while: {} events were written late, {} lost.",
+            number(body, "queued"),
+            number(body, "dropped")
+        ),
+        "event.erased" => "An event was erased.".to_owned(),
+        "unit.configured" if body.get("new") == Some(&Value::Bool(true)) => {
+            format!("{subject} is new in the configuration.")
+        }
+        "unit.configured" => format!("The configuration of {subject} changed."),
+        "unit.removed" => format!("{subject} left the configuration."),
+        "unit.start_requested" => format!("{} asked to start {subject}.", who(event)),
+        "unit.stop_requested" => format!("{} asked to stop {subject}.", who(event)),
+        "unit.restart_requested" => format!("{} asked to restart {subject}.", who(event)),
+        "unit.signalled" => {
+            format!("{} sent signal {} to {subject}.", who(event), text(body, "signal"))
+        }
+        "unit.waiting" => format!("{subject} waits for what it starts after."),
+        "unit.starting" => format!("{subject} is being started (life {}).", number(body, "generation")),
+        "unit.started" => format!("{subject} runs as process {}.", number(body, "pid")),
+        "unit.adopted" => format!("{subject} lives on as process {}.", number(body, "pid")),
+        "unit.start_failed" => {
+            format!("{subject} could not be started: {}.", quote(text(body, "detail")))
+        }
+        "unit.exited" => format!(
+            "{subject} {} after {}.",
+            exit_words(body),
+            Span::from_ms(number(body, "uptime_ms"))
+        ),
+        "unit.restart_scheduled" => format!(
+            "{subject} restarts in {} (restart {}).",
+            Span::from_ms(number(body, "delay_ms")),
+            number(body, "restarts")
+        ),
+        "unit.stopping" => format!("{subject} is being stopped."),
+        "unit.stopped" => format!("{subject} is stopped."),
+        "unit.failed" => format!("{subject} failed. {}", text(body, "why")),
+        "unit.lost" => format!("{subject} was lost ({}).", text(body, "why")),
+        "unit.stray_stopped" => {
+            "A process that no unit or run is known for was stopped.".to_owned()
+        }
+        other => format!("{subject}: {other}."),
+    }
+}
+
+/// Who acted, at the beginning of a sentence.
+fn who(event: &Event) -> String {
+    match event.actor.split_once(':') {
+        Some(("person", place)) => format!("A person ({place})"),
+        Some(("agent", name)) => format!("The agent {name}"),
+        Some(_) | None => match event.actor.as_str() {
+            "config" => "The configuration".to_owned(),
+            "daemon" => "The daemon".to_owned(),
+            other => other.to_owned(),
+        },
+    }
+}
+
+fn run_sentence(event: &Event, body: &Value) -> String {
+    match event.kind.as_str() {
+        "run.created" => format!("{} is asked: {}", text(body, "agent"), quote(text(body, "prompt"))),
+        "run.prepared" => "The run's worktree is ready.".to_owned(),
+        "run.started" => format!("The agent works as process {}.", number(body, "pid")),
+        "run.adopted" => format!("The agent works on as process {}.", number(body, "pid")),
+        "run.start_repeated" => "The agent had not been started yet and is started now.".to_owned(),
+        "run.cancel_requested" => format!("{} cancelled the run.", who(event)),
+        "run.ended" => format!("The run ended: {}. {}", text(body, "state"), text(body, "why")),
+        "run.agent_started" => format!("The agent is up ({}).", text(body, "model")),
+        "run.text" => quote(text(body, "text")),
+        "run.thinking" => format!("Thinking: {}", quote(text(body, "text"))),
+        "run.tool_call" => {
+            let input = body.get("input").map(ToString::to_string).unwrap_or_default();
+            format!("Calls {} {}", text(body, "name"), quote(&input))
+        }
+        "run.tool_result" => {
+            let failed = body.get("is_error") == Some(&Value::Bool(true));
+            format!("{}: {}", if failed { "Failed" } else { "Result" }, quote(text(body, "output")))
+        }
+        "run.file_change" => format!("File {} {}.", text(body, "path"), text(body, "change")),
+        "run.usage" => format!(
+            "Used {} input and {} output tokens.",
+            number(body, "fresh_input") + number(body, "cache_read") + number(body, "cache_write"),
+            number(body, "output")
+        ),
+        "run.milestone" => format!("Milestone: {}", quote(text(body, "text"))),
+        "run.question" => format!("Asks: {}", quote(text(body, "text"))),
+        "run.retry" => format!("The model's API failed ({}); trying again.", text(body, "error")),
+        "run.error" | "run.warning" => quote(text(body, "message")),
+        "run.raw" => format!("Not understood: {}", quote(text(body, "preview"))),
+        "run.agent_ended" => match text(body, "error") {
+            "" => "The agent says it is done.".to_owned(),
+            error => format!("The agent failed: {}", quote(error)),
+        },
+        other => format!("{other}."),
+    }
+}

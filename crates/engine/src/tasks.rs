@@ -1,0 +1,61 @@
+//! Every future that is spawned, with a kind that says what its end means.
+
+use std::future::Future;
+use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
+
+/// What a spawned future is, and with it what its cancel and its error mean.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum TaskKind {
+    /// Holds one instance; ends by itself once released, and is dropped when the daemon goes: the
+    /// shim holds the process.
+    Instance,
+    /// Prepares and follows a run; dropped when the daemon goes, taken up again by the next.
+    Run,
+    /// The dispatcher; the daemon ends with it.
+    Dispatcher,
+    /// Serves one listener or watch; cancelled when the daemon goes.
+    Service,
+}
+
+/// Tracker and token in one: what runs, and the word to end.
+#[derive(Debug, Clone, Default)]
+pub struct Tasks {
+    tracker: TaskTracker,
+    token: CancellationToken,
+}
+
+impl Tasks {
+    /// Runs a future until it ends or the daemon does.
+    pub fn spawn<F>(&self, kind: TaskKind, future: F)
+    where
+        F: Future<Output = ()> + Send + 'static,
+    {
+        let token = self.token.clone();
+        self.tracker.spawn(async move {
+            match kind {
+                // The dispatcher ends by its own decision only: it commits what it has.
+                TaskKind::Dispatcher => future.await,
+                TaskKind::Instance | TaskKind::Run | TaskKind::Service => {
+                    let _ended = token.run_until_cancelled(future).await;
+                }
+            }
+        });
+    }
+
+    /// Says the word to end.
+    pub fn cancel(&self) {
+        self.token.cancel();
+    }
+
+    /// Resolves once the word was said.
+    pub async fn cancelled(&self) {
+        self.token.cancelled().await;
+    }
+
+    /// Waits until all have ended; call `cancel` first.
+    pub async fn wait(&self) {
+        self.tracker.close();
+        self.tracker.wait().await;
+    }
+}

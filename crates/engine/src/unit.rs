@@ -1,0 +1,360 @@
+//! One actor per instance of a unit: launches it or takes it over, tells the dispatcher what
+//! happens to it, and passes orders on.
+
+use crate::message::Message;
+use crate::options::Options;
+use crate::tasks::{TaskKind, Tasks};
+use orkestra_core::id::InstanceId;
+use orkestra_core::signal::Signal;
+use orkestra_core::unit::spec::{FullDisk, UnitName};
+use orkestra_core::unit::{Exit, Input, Unit};
+use orkestra_host::instance::{
+    Exit as HostExit, Full, InstanceEvent, InstanceEvents, InstanceHandle, Launch, Launcher, Output,
+};
+use orkestra_host::output::LogReader;
+use std::collections::{BTreeMap, HashMap};
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::Duration;
+use tokio::sync::mpsc;
+
+/// What a person sees of the output when a unit ends.
+const LAST_LINES: usize = 5;
+
+/// A word to an actor.
+#[derive(Debug)]
+pub(crate) enum Control {
+    /// End the tree.
+    Stop(Signal, Duration),
+    /// Send a signal.
+    Signal(Signal),
+    /// The exit is committed.
+    Release,
+}
+
+/// Words on their way to an actor. Unbounded, since the dispatcher must never wait for an actor
+/// that waits for the dispatcher; their number is bounded by decisions about one instance.
+pub(crate) type Controls = mpsc::UnboundedSender<Control>;
+
+/// The actors of units.
+pub(crate) struct Units {
+    options: Options,
+    term: u64,
+    launcher: Arc<Launcher>,
+    outbox: mpsc::Sender<Message>,
+    tasks: Tasks,
+    actors: HashMap<InstanceId, Controls>,
+}
+
+impl Units {
+    pub(crate) fn new(
+        options: Options,
+        term: u64,
+        launcher: Arc<Launcher>,
+        outbox: mpsc::Sender<Message>,
+        tasks: Tasks,
+    ) -> Self {
+        Self { options, term, launcher, outbox, tasks, actors: HashMap::new() }
+    }
+
+    fn actor(&mut self, name: &UnitName, instance: InstanceId) -> Actor {
+        let (controls, orders) = mpsc::unbounded_channel();
+        self.actors.insert(instance, controls);
+        Actor {
+            name: name.clone(),
+            instance,
+            log_dir: self.options.home.join("logs").join(name.as_str()),
+            outbox: self.outbox.clone(),
+            orders,
+            world: Arc::clone(&self.options.world),
+            started_boot_ms: None,
+        }
+    }
+
+    /// Starts a life of a unit.
+    pub(crate) fn launch(&mut self, unit: &Unit, instance: InstanceId) {
+        let actor = self.actor(&unit.name, instance);
+        let launch = self.launch_of(unit, instance, actor.log_dir.clone());
+        let launcher = Arc::clone(&self.launcher);
+        self.tasks.spawn(TaskKind::Instance, async move {
+            // Making folders and spawning may wait for the disk.
+            let launched = tokio::task::spawn_blocking({
+                let runtime = tokio::runtime::Handle::current();
+                move || {
+                    let _context = runtime.enter();
+                    launcher.launch(&launch)
+                }
+            })
+            .await;
+            match launched {
+                Ok(Ok((handle, events))) => actor.follow(handle, events).await,
+                Ok(Err(error)) => actor.never_started(&describe(&error)).await,
+                Err(error) => actor.never_started(&describe(&error)).await,
+            }
+        });
+    }
+
+    fn launch_of(&self, unit: &Unit, instance: InstanceId, log_dir: PathBuf) -> Launch {
+        let spec = &unit.spec;
+        let mut env: BTreeMap<String, String> = self.options.env.iter().cloned().collect();
+        env.extend(spec.env.clone());
+        Launch {
+            name: unit.name.to_string(),
+            instance: instance.to_string(),
+            term: self.term,
+            argv: spec.command.clone(),
+            env: env.into_iter().collect(),
+            cwd: PathBuf::from(&spec.cwd),
+            stop_signal: spec.stop.signal.number(),
+            grace: Duration::from_millis(spec.stop.grace.ms()),
+            output: Output::Log {
+                dir: log_dir,
+                max_bytes: spec.logs.max_bytes,
+                keep: u64::from(spec.logs.keep),
+                full: match spec.logs.full {
+                    FullDisk::Block => Full::Block,
+                    FullDisk::Drop => Full::Drop,
+                },
+            },
+            stdin: None,
+            nofile: Some(self.options.nofile),
+        }
+    }
+
+    /// Takes over a life that an earlier daemon started.
+    pub(crate) fn adopt(
+        &mut self,
+        unit: &Unit,
+        instance: InstanceId,
+        handle: InstanceHandle,
+        events: InstanceEvents,
+        started_boot_ms: Option<u64>,
+    ) {
+        let mut actor = self.actor(&unit.name, instance);
+        actor.started_boot_ms = started_boot_ms;
+        self.tasks.spawn(TaskKind::Instance, actor.follow(handle, events));
+    }
+
+    /// Keeps what only has to be released.
+    pub(crate) fn keep(&mut self, unit: &Unit, instance: InstanceId, handle: InstanceHandle) {
+        let actor = self.actor(&unit.name, instance);
+        self.tasks.spawn(TaskKind::Instance, actor.await_release(handle));
+    }
+
+    pub(crate) fn stop(&self, instance: InstanceId, signal: Signal, grace_ms: u64) {
+        self.send(instance, Control::Stop(signal, Duration::from_millis(grace_ms)));
+    }
+
+    pub(crate) fn signal(&self, instance: InstanceId, signal: Signal) {
+        self.send(instance, Control::Signal(signal));
+    }
+
+    pub(crate) fn release(&mut self, instance: InstanceId) {
+        self.send(instance, Control::Release);
+        self.actors.remove(&instance);
+    }
+
+    fn send(&self, instance: InstanceId, control: Control) {
+        if let Some(controls) = self.actors.get(&instance) {
+            let _actor_done = controls.send(control);
+        }
+    }
+}
+
+/// Follows one instance to its end.
+struct Actor {
+    name: UnitName,
+    instance: InstanceId,
+    log_dir: PathBuf,
+    outbox: mpsc::Sender<Message>,
+    orders: mpsc::UnboundedReceiver<Control>,
+    world: Arc<dyn crate::world::World>,
+    /// When the leader started, in milliseconds since boot.
+    started_boot_ms: Option<u64>,
+}
+
+impl Actor {
+    async fn say(&self, input: Input) {
+        let message = Message::Unit { input, actor: "daemon".to_owned(), reply: None };
+        let _dispatcher_gone = self.outbox.send(message).await;
+    }
+
+    async fn never_started(self, why: &str) {
+        let now = self.world.now();
+        let exit = failed_start(why, now.at);
+        let input = Input::Exited { name: self.name.clone(), instance: self.instance, exit };
+        self.say(input).await;
+    }
+
+    async fn follow(mut self, handle: InstanceHandle, mut events: InstanceEvents) {
+        loop {
+            tokio::select! {
+                event = events.next() => match event {
+                    Some(event) => if self.saw(event).await { break },
+                    None => {
+                        self.ended(lost_exit("shim_lost", self.world.now().at)).await;
+                        break;
+                    }
+                },
+                control = self.orders.recv() => match control {
+                    Some(control) => if obey(&handle, control).await { return },
+                    None => return,
+                },
+            }
+        }
+        self.await_release(handle).await;
+    }
+
+    async fn await_release(mut self, handle: InstanceHandle) {
+        while let Some(control) = self.orders.recv().await {
+            if matches!(control, Control::Release) {
+                release(&handle).await;
+                return;
+            }
+        }
+    }
+
+    /// Tells what happened; true when the instance has ended.
+    async fn saw(&mut self, event: InstanceEvent) -> bool {
+        let (name, instance) = (self.name.clone(), self.instance);
+        match event {
+            InstanceEvent::Started { pid, .. } => {
+                self.started_boot_ms = Some(self.world.now().boot_ms);
+                self.say(Input::Started { name, instance, pid }).await;
+                false
+            }
+            InstanceEvent::Output { .. } => false,
+            InstanceEvent::Unreachable => {
+                tracing::error!(unit = %name, "Its shim does not answer; it is asked on.");
+                false
+            }
+            InstanceEvent::Superseded { term } => {
+                tracing::error!(unit = %name, term, "A newer daemon holds this unit.");
+                false
+            }
+            InstanceEvent::Failed(failure) => {
+                self.ended(failed_start(&failure.message, self.world.now().at)).await;
+                true
+            }
+            InstanceEvent::Exited(exit) => {
+                let exit = exit_of(&exit);
+                self.ended(exit).await;
+                true
+            }
+            InstanceEvent::Lost => {
+                // The leader died with its shim, but what it had started may live on.
+                let id = instance.to_string();
+                stop_leftovers(&id).await;
+                self.ended(lost_exit("shim_lost", self.world.now().at)).await;
+                true
+            }
+        }
+    }
+
+    async fn ended(&self, mut exit: Exit) {
+        if let Some(started) = self.started_boot_ms {
+            exit.uptime_ms = self.world.now().boot_ms.saturating_sub(started);
+        }
+        exit.last_lines = last_lines(&self.log_dir).await;
+        let input = Input::Exited { name: self.name.clone(), instance: self.instance, exit };
+        self.say(input).await;
+    }
+}
+
+/// Passes an order on; true when it was the last.
+async fn obey(handle: &InstanceHandle, control: Control) -> bool {
+    match control {
+        Control::Stop(signal, grace) => {
+            handle.stop(grace, Some(signal.number())).await;
+            false
+        }
+        Control::Signal(signal) => {
+            handle.signal(signal.number()).await;
+            false
+        }
+        Control::Release => {
+            release(&handle).await;
+            true
+        }
+    }
+}
+
+/// Lets an instance go whose exit is committed. What cannot be removed now is found and released
+/// by the next daemon.
+pub(crate) async fn release(handle: &InstanceHandle) {
+    if let Err(error) = handle.release().await {
+        tracing::warn!(instance = handle.instance(), error = %describe(&error),
+            "An ended instance could not be released.");
+    }
+}
+
+/// Kills what a lost shim's leader had started.
+pub(crate) async fn stop_leftovers(instance: &str) {
+    match orkestra_host::instance::stop_marked(instance).await {
+        Ok(killed) => tracing::warn!(instance, killed, "A shim was lost; its tree was killed."),
+        Err(error) => tracing::error!(instance, error = %describe(&error),
+            "A shim was lost, and what it left could not be looked for."),
+    }
+}
+
+/// The error with all that is behind it.
+pub(crate) fn describe(error: &dyn std::error::Error) -> String {
+    let mut text = error.to_string();
+    let mut source = error.source();
+    while let Some(inner) = source {
+        text = format!("{text}: {inner}");
+        source = inner.source();
+    }
+    text
+}
+
+pub(crate) fn failed_start(why: &str, at: jiff::Timestamp) -> Exit {
+    Exit { detail: Some(why.to_owned()), ..lost_exit("start_failed", at) }
+}
+
+pub(crate) fn lost_exit(reason: &str, at: jiff::Timestamp) -> Exit {
+    Exit {
+        code: None,
+        signal: None,
+        reason: reason.to_owned(),
+        detail: None,
+        at,
+        uptime_ms: 0,
+        killed: false,
+        survivors: 0,
+        last_lines: Vec::new(),
+    }
+}
+
+pub(crate) fn exit_of(exit: &HostExit) -> Exit {
+    let at = i64::try_from(exit.at).unwrap_or_default();
+    let at = jiff::Timestamp::from_microsecond(at).unwrap_or_default();
+    if let Some(failure) = &exit.failure {
+        return failed_start(&failure.message, at);
+    }
+    Exit {
+        code: exit.code,
+        signal: exit.signal,
+        reason: exit.reason.clone(),
+        detail: None,
+        at,
+        uptime_ms: 0,
+        killed: exit.killed,
+        survivors: exit.survivors,
+        last_lines: Vec::new(),
+    }
+}
+
+/// The end of a unit's log, for people; a log that cannot be read has none.
+pub(crate) async fn last_lines(dir: &std::path::Path) -> Vec<String> {
+    let dir = dir.to_owned();
+    let read = tokio::task::spawn_blocking(move || LogReader::new(dir).tail(LAST_LINES)).await;
+    match read {
+        Ok(Ok(page)) => page
+            .lines
+            .iter()
+            .map(|line| String::from_utf8_lossy(&line.bytes).chars().take(400).collect())
+            .collect(),
+        Ok(Err(_)) | Err(_) => Vec::new(),
+    }
+}

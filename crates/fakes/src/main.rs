@@ -1,2 +1,0 @@
-//! (in construction)
-fn main() {}

@@ -1,0 +1,25 @@
+//! Which boot this is and when a process was started: a pid alone names nobody.
+
+use std::fs;
+
+use crate::error::{Doing, Error};
+
+/// Changes with every boot of the machine.
+pub fn boot_id() -> Result<String, Error> {
+    let text = fs::read_to_string("/proc/sys/kernel/random/boot_id").doing("read the boot id")?;
+    Ok(text.trim().to_owned())
+}
+
+/// Start time of a process in ticks since boot; `None` when there is no such process.
+pub fn start_time(pid: u32) -> Option<u64> {
+    stat_field(pid, 22)
+}
+
+/// Field `index` (3 and up) of /proc/PID/stat. The name before may contain anything, so fields
+/// are counted from the last parenthesis.
+pub(crate) fn stat_field(pid: u32, index: usize) -> Option<u64> {
+    let stat = fs::read(format!("/proc/{pid}/stat")).ok()?;
+    let after_name = stat.iter().rposition(|byte| *byte == b')')? + 2;
+    let field = stat.get(after_name..)?.split(|byte| *byte == b' ').nth(index - 3)?;
+    std::str::from_utf8(field).ok()?.trim().parse().ok()
+}

@@ -1,0 +1,196 @@
+//! Worktrees through the `git` executable: what people see is what git itself would do.
+
+use std::ffi::OsStr;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use crate::program::{Captured, run_captured};
+
+/// Reading questions are quick; a checkout of a large repository is not.
+const ASK: Duration = Duration::from_secs(30);
+const CHECKOUT: Duration = Duration::from_secs(300);
+const MAX_OUTPUT: usize = 16 << 20;
+
+/// What git refused, in git's words.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum Error {
+    /// Not inside a repository.
+    #[error("{} is not in a git repository", path.display())]
+    NotARepository {
+        /// The path.
+        path: PathBuf,
+    },
+    /// A repository without a commit.
+    #[error("{} has no commit yet", path.display())]
+    NoCommit {
+        /// The path.
+        path: PathBuf,
+    },
+    /// The branch exists or is checked out elsewhere.
+    #[error("the branch {branch} is taken: {message}")]
+    BranchTaken {
+        /// The branch.
+        branch: String,
+        /// Git's message.
+        message: String,
+    },
+    /// Any other refusal.
+    #[error("git {command} failed: {message}")]
+    Refused {
+        /// The git command.
+        command: String,
+        /// Git's message.
+        message: String,
+    },
+    /// The answer was longer than we read.
+    #[error("git {command} said more than can be used")]
+    TooMuch {
+        /// The git command.
+        command: String,
+    },
+    /// Git could not be run.
+    #[error(transparent)]
+    Host(#[from] crate::Error),
+}
+
+/// A path that differs from the last commit.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ChangedFile {
+    /// Relative to the worktree. Names that are not UTF-8 are shown with replacement characters.
+    pub path: String,
+    /// Git's two letters: index and worktree (`??` is untracked).
+    pub status: String,
+}
+
+/// The top folder of the repository that holds `path`.
+pub async fn repository_of(path: &Path) -> Result<PathBuf, Error> {
+    let answer = git(path, &["rev-parse", "--show-toplevel"], ASK).await?;
+    if !answer.success() {
+        let message = said(&answer);
+        if message.contains("not a git repository")
+            || message.contains("must be run in a work tree")
+        {
+            return Err(Error::NotARepository { path: path.to_owned() });
+        }
+        return Err(Error::Refused { command: "rev-parse".to_owned(), message });
+    }
+    let line = answer.stdout.strip_suffix(b"\n").unwrap_or(&answer.stdout);
+    Ok(PathBuf::from(<OsStr as std::os::unix::ffi::OsStrExt>::from_bytes(line)))
+}
+
+/// The commit that is checked out.
+pub async fn head(repository: &Path) -> Result<String, Error> {
+    let answer = git(repository, &["rev-parse", "--verify", "--quiet", "HEAD"], ASK).await?;
+    if !answer.success() {
+        repository_of(repository).await?;
+        return Err(Error::NoCommit { path: repository.to_owned() });
+    }
+    Ok(String::from_utf8_lossy(&answer.stdout).trim().to_owned())
+}
+
+/// How many files differ from the last commit, untracked ones included.
+pub async fn dirty_count(worktree: &Path) -> Result<usize, Error> {
+    Ok(changed_files(worktree).await?.len())
+}
+
+/// Files that differ from the last commit, untracked ones included, in git's order.
+pub async fn changed_files(worktree: &Path) -> Result<Vec<ChangedFile>, Error> {
+    let arguments = ["status", "--porcelain=v1", "-z", "--untracked-files=all"];
+    let answer = checked(worktree, &arguments, ASK).await?;
+    let mut fields = answer.stdout.split(|byte| *byte == 0).filter(|field| !field.is_empty());
+    let mut files = Vec::new();
+    while let Some(field) = fields.next() {
+        let text = String::from_utf8_lossy(field);
+        let (Some(status), Some(path)) = (text.get(..2), text.get(3..)) else { continue };
+        // A rename names the old path in a field of its own.
+        if status.contains(['R', 'C']) {
+            fields.next();
+        }
+        files.push(ChangedFile { path: path.to_owned(), status: status.to_owned() });
+    }
+    Ok(files)
+}
+
+/// What differs in a worktree from a commit, whether committed since or not, and files that git
+/// does not track. `status` is git's one letter, `?` for a file that is not tracked.
+pub async fn changed_since(worktree: &Path, base: &str) -> Result<Vec<ChangedFile>, Error> {
+    let arguments = ["diff", "--name-status", "--no-renames", "-z", base, "--"];
+    let answer = checked(worktree, &arguments, ASK).await?;
+    let mut fields = answer.stdout.split(|byte| *byte == 0).filter(|field| !field.is_empty());
+    let mut files = Vec::new();
+    while let (Some(status), Some(path)) = (fields.next(), fields.next()) {
+        files.push(ChangedFile {
+            path: String::from_utf8_lossy(path).into_owned(),
+            status: String::from_utf8_lossy(status).into_owned(),
+        });
+    }
+    let untracked = changed_files(worktree).await?.into_iter().filter(|file| file.status == "??");
+    files.extend(untracked.map(|file| ChangedFile { status: "?".to_owned(), ..file }));
+    Ok(files)
+}
+
+/// Makes a worktree at `path` on a new branch from the repository's HEAD.
+pub async fn add_worktree(repository: &Path, path: &Path, branch: &str) -> Result<(), Error> {
+    head(repository).await?;
+    let target = path.to_string_lossy();
+    let arguments = ["worktree", "add", "--quiet", "-b", branch, "--", &target];
+    let answer = git(repository, &arguments, CHECKOUT).await?;
+    if answer.success() {
+        return Ok(());
+    }
+    let message = said(&answer);
+    if message.contains("a branch named") || message.contains("already checked out") {
+        return Err(Error::BranchTaken { branch: branch.to_owned(), message });
+    }
+    Err(Error::Refused { command: "worktree add".to_owned(), message })
+}
+
+/// Removes a worktree with everything in it; its branch stays.
+pub async fn remove_worktree(repository: &Path, path: &Path) -> Result<(), Error> {
+    let target = path.to_string_lossy();
+    checked(repository, &["worktree", "remove", "--force", "--", &target], CHECKOUT).await?;
+    Ok(())
+}
+
+fn said(answer: &Captured) -> String {
+    String::from_utf8_lossy(&answer.stderr).trim().to_owned()
+}
+
+async fn checked(dir: &Path, arguments: &[&str], limit: Duration) -> Result<Captured, Error> {
+    let command = arguments.first().copied().unwrap_or_default().to_owned();
+    let answer = git(dir, arguments, limit).await?;
+    if answer.truncated {
+        return Err(Error::TooMuch { command });
+    }
+    if answer.success() {
+        return Ok(answer);
+    }
+    let message = said(&answer);
+    if message.contains("not a git repository") {
+        return Err(Error::NotARepository { path: dir.to_owned() });
+    }
+    Err(Error::Refused { command, message })
+}
+
+async fn git(dir: &Path, arguments: &[&str], limit: Duration) -> Result<Captured, Error> {
+    // A daemon started from a git hook has GIT_DIR and friends set: they would lead elsewhere.
+    // A question on a terminal nobody watches would wait for ever, and messages must be English
+    // to be recognised.
+    let inherited = std::env::vars_os()
+        .filter_map(|(key, value)| Some((key.into_string().ok()?, value.into_string().ok()?)))
+        .filter(|(key, _)| !key.starts_with("GIT_"));
+    let ours = [
+        ("GIT_TERMINAL_PROMPT", "0"),
+        ("GIT_OPTIONAL_LOCKS", "0"),
+        ("GIT_EDITOR", "true"),
+        ("LC_ALL", "C"),
+    ];
+    let env: Vec<(String, String)> = inherited
+        .filter(|(key, _)| key != "LC_ALL" && key != "LANGUAGE")
+        .chain(ours.map(|(key, value)| (key.to_owned(), value.to_owned())))
+        .collect();
+    let argv: Vec<String> =
+        std::iter::once("git").chain(arguments.iter().copied()).map(str::to_owned).collect();
+    Ok(run_captured(&argv, &env, dir, limit, MAX_OUTPUT).await?)
+}

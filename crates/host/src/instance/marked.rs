@@ -1,0 +1,66 @@
+//! Ending what a killed shim left behind.
+//!
+//! With the shim the subreaper is gone: its leader died with it, but others of the tree may live
+//! on under init. All of them carry the instance's id in their environment.
+
+use std::fs;
+use std::time::{Duration, Instant};
+
+use rustix::process::Signal;
+use std::os::unix::fs::MetadataExt;
+
+use crate::error::{Doing, Error};
+use crate::reap;
+
+const PATIENCE: Duration = Duration::from_secs(10);
+const PAUSE: Duration = Duration::from_millis(5);
+
+/// Kills every process of ours that is marked with this instance, until none is left; returns how
+/// many were killed. Only for an instance whose lock is free: a living shim is marked too.
+pub async fn stop_marked(instance: &str) -> Result<u32, Error> {
+    let mark = format!("ORKESTRA_INSTANCE={instance}").into_bytes();
+    tokio::task::spawn_blocking(move || stop_all(&mark))
+        .await
+        .map_err(std::io::Error::other)
+        .doing("look for left-over processes")?
+}
+
+fn stop_all(mark: &[u8]) -> Result<u32, Error> {
+    let uid = rustix::process::geteuid().as_raw();
+    let deadline = Instant::now() + PATIENCE;
+    let mut killed = std::collections::BTreeSet::new();
+    loop {
+        let mut found = false;
+        for entry in fs::read_dir("/proc").doing("list processes")?.flatten() {
+            let Some(pid) = entry.file_name().to_str().and_then(|name| name.parse::<u32>().ok())
+            else {
+                continue;
+            };
+            let ours = entry.metadata().is_ok_and(|facts| facts.uid() == uid);
+            if !ours || pid == std::process::id() || !is_marked(pid, mark) {
+                continue;
+            }
+            // Look again through an open process: the pid may have passed on meanwhile.
+            let Ok(pidfd) = reap::open(pid) else { continue };
+            if is_marked(pid, mark) {
+                found = true;
+                killed.insert((pid, crate::boot::start_time(pid)));
+                reap::signal(&pidfd, Signal::KILL).doing("kill a left-over process")?;
+            }
+        }
+        if !found {
+            return Ok(u32::try_from(killed.len()).unwrap_or(u32::MAX));
+        }
+        if Instant::now() > deadline {
+            let source = std::io::Error::other("they survive SIGKILL");
+            return Err(source).doing("end left-over processes");
+        }
+        std::thread::sleep(PAUSE);
+    }
+}
+
+/// A dead process has an empty environment, so a zombie counts as gone.
+fn is_marked(pid: u32, mark: &[u8]) -> bool {
+    fs::read(format!("/proc/{pid}/environ"))
+        .is_ok_and(|environ| environ.split(|byte| *byte == 0).any(|variable| variable == mark))
+}

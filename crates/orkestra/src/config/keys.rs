@@ -1,0 +1,431 @@
+//! Every key of the file, once: the reader, the schema, the hints and the tests go by this table.
+
+use Ty::{
+    After, Agents, Bool, Command, Count, Factor, Host, Limit, Port, Program, Section as Sub, Share,
+    Signal, Size, Span, Strings, Text, Units, Variables, Word,
+};
+
+/// A mapping with known keys.
+#[derive(Debug)]
+pub(crate) struct Section {
+    /// What it is, as in "a unit".
+    pub(crate) name: &'static str,
+    /// Its keys.
+    pub(crate) keys: &'static [Key],
+    /// The key that a plain text stands for: `restart: never` is `restart: { policy: never }`.
+    pub(crate) short: Option<&'static str>,
+}
+
+/// A key.
+#[derive(Debug)]
+pub(crate) struct Key {
+    /// Its name.
+    pub(crate) name: &'static str,
+    /// What it takes.
+    pub(crate) ty: Ty,
+    /// What holds without it; empty when it must be there, or is a section.
+    pub(crate) default: &'static str,
+    /// A value, as written in YAML.
+    pub(crate) example: &'static str,
+    /// One sentence for the schema.
+    pub(crate) doc: &'static str,
+}
+
+/// What a key takes.
+#[derive(Debug, Clone, Copy)]
+pub(crate) enum Ty {
+    /// 0 to 65535.
+    Port,
+    /// A loopback address.
+    Host,
+    /// Any text but the empty one.
+    Text,
+    /// true or false.
+    Bool,
+    /// A length of time.
+    Span,
+    /// A growth factor.
+    Factor,
+    /// 0 to 1.
+    Share,
+    /// A positive number or `none`.
+    Limit,
+    /// Bytes.
+    Size,
+    /// A number of files.
+    Count,
+    /// A signal's name.
+    Signal,
+    /// One of these words.
+    Word(&'static [&'static str]),
+    /// A list of words, or one line for the shell.
+    Command,
+    /// A list of words.
+    Program,
+    /// A list of words, possibly empty.
+    Strings,
+    /// Names and texts.
+    Variables,
+    /// Units and conditions.
+    After,
+    /// A mapping with these keys.
+    Section(&'static Section),
+    /// Units by name.
+    Units(&'static Section),
+    /// Agents by name.
+    Agents(&'static Section),
+}
+
+impl Section {
+    /// The key of this name.
+    pub(crate) fn key(&self, name: &str) -> Option<&'static Key> {
+        self.keys.iter().find(|key| key.name == name)
+    }
+
+    /// The names of all keys.
+    pub(crate) fn names(&self) -> Vec<&'static str> {
+        self.keys.iter().map(|key| key.name).collect()
+    }
+}
+
+/// The whole file.
+pub(crate) const ROOT: Section = Section {
+    name: "the configuration",
+    short: None,
+    keys: &[
+        Key {
+            name: "listen",
+            ty: Sub(&LISTEN),
+            default: "",
+            example: "{ port: 8000 }",
+            doc: "Where the dashboard and the API are served.",
+        },
+        Key {
+            name: "env",
+            ty: Variables,
+            default: "{}",
+            example: "{ LANG: C.UTF-8 }",
+            doc: "Environment variables for all units; a unit's own win.",
+        },
+        Key {
+            name: "units",
+            ty: Units(&UNIT),
+            default: "{}",
+            example: "{ web: { command: [./server] } }",
+            doc: "The processes to keep alive, by name.",
+        },
+        Key {
+            name: "agents",
+            ty: Agents(&AGENT),
+            default: "{}",
+            example: "{ claude: { kind: claude } }",
+            doc: "The agents that can be given work, by name.",
+        },
+    ],
+};
+
+const LISTEN: Section = Section {
+    name: "listen",
+    short: None,
+    keys: &[
+        Key {
+            name: "host",
+            ty: Host,
+            default: "127.0.0.1",
+            example: "localhost",
+            doc: "The loopback address; this version serves no others.",
+        },
+        Key {
+            name: "port",
+            ty: Port,
+            default: "8000",
+            example: "8080",
+            doc: "The TCP port; 0 takes any free one.",
+        },
+    ],
+};
+
+/// A unit.
+pub(crate) const UNIT: Section = Section {
+    name: "a unit",
+    short: None,
+    keys: &[
+        Key {
+            name: "command",
+            ty: Command,
+            default: "",
+            example: "[python3, -m, http.server]",
+            doc: "Program and arguments as a list, or one line that /bin/sh -c runs.",
+        },
+        Key {
+            name: "cwd",
+            ty: Text,
+            default: "the folder of the file",
+            example: "./site",
+            doc: "Working directory; relative to the folder of the file; ~/ is the home folder.",
+        },
+        Key {
+            name: "env",
+            ty: Variables,
+            default: "{}",
+            example: "{ DEBUG: \"1\" }",
+            doc: "Environment variables, on top of the daemon's own and of the common ones.",
+        },
+        Key {
+            name: "enabled",
+            ty: Bool,
+            default: "true",
+            example: "false",
+            doc: "Whether it runs unless a person says otherwise.",
+        },
+        Key {
+            name: "after",
+            ty: After,
+            default: "{}",
+            example: "{ db: started }",
+            doc: "The units that must be so before this one starts; it stops before them.",
+        },
+        Key {
+            name: "restart",
+            ty: Sub(&RESTART),
+            default: "",
+            example: "on-failure",
+            doc: "Whether and how soon it is started again; a plain word is the policy.",
+        },
+        Key {
+            name: "stop",
+            ty: Sub(&STOP),
+            default: "",
+            example: "{ grace: 10s }",
+            doc: "How it is ended.",
+        },
+        Key {
+            name: "logs",
+            ty: Sub(&LOGS),
+            default: "",
+            example: "{ keep: 10 }",
+            doc: "How its output is kept.",
+        },
+    ],
+};
+
+/// The restart policy.
+pub(crate) const RESTART: Section = Section {
+    name: "restart",
+    short: Some("policy"),
+    keys: &[
+        Key {
+            name: "policy",
+            ty: Word(&["always", "on-failure", "never"]),
+            default: "always",
+            example: "on-failure",
+            doc: "Which exits are followed by a restart.",
+        },
+        Key {
+            name: "profile",
+            ty: Word(&["default", "gentle", "few"]),
+            default: "default",
+            example: "gentle",
+            doc: "Where the figures below come from unless they are given.",
+        },
+        Key {
+            name: "initial",
+            ty: Span,
+            default: "1s",
+            example: "500ms",
+            doc: "The wait before the first restart; 0 restarts at once.",
+        },
+        Key {
+            name: "factor",
+            ty: Factor,
+            default: "2",
+            example: "1.5",
+            doc: "By how much the wait grows from restart to restart.",
+        },
+        Key { name: "max", ty: Span, default: "30s", example: "1m", doc: "The longest wait." },
+        Key {
+            name: "jitter",
+            ty: Share,
+            default: "0.1",
+            example: "0.2",
+            doc: "The share of the wait that is random: 0.1 is 10 % more or less.",
+        },
+        Key {
+            name: "reset_after",
+            ty: Span,
+            default: "1h",
+            example: "10m",
+            doc: "Having run this long, the next wait is the initial one again.",
+        },
+        Key {
+            name: "limit",
+            ty: Limit,
+            default: "none",
+            example: "5",
+            doc: "Restarts in a row before it counts as failed; none never gives up.",
+        },
+    ],
+};
+
+const STOP: Section = Section {
+    name: "stop",
+    short: None,
+    keys: &[
+        Key {
+            name: "signal",
+            ty: Signal,
+            default: "TERM",
+            example: "INT",
+            doc: "The first signal.",
+        },
+        Key {
+            name: "grace",
+            ty: Span,
+            default: "5s",
+            example: "10s",
+            doc: "How long it may take before it is killed.",
+        },
+    ],
+};
+
+const LOGS: Section = Section {
+    name: "logs",
+    short: None,
+    keys: &[
+        Key {
+            name: "max_size",
+            ty: Size,
+            default: "10MB",
+            example: "64MiB",
+            doc: "The size of one log file before the next is begun.",
+        },
+        Key {
+            name: "keep",
+            ty: Count,
+            default: "5",
+            example: "10",
+            doc: "How many log files are kept.",
+        },
+        Key {
+            name: "full",
+            ty: Word(&["block", "drop"]),
+            default: "block",
+            example: "drop",
+            doc: "On a full disk: block makes the unit wait, drop loses and counts lines.",
+        },
+    ],
+};
+
+/// An agent.
+pub(crate) const AGENT: Section = Section {
+    name: "an agent",
+    short: None,
+    keys: &[
+        Key {
+            name: "kind",
+            ty: Word(&["script", "claude"]),
+            default: "",
+            example: "claude",
+            doc: "What it is: any program that reads a prompt and prints lines, or Claude Code.",
+        },
+        Key {
+            name: "command",
+            ty: Program,
+            default: "the kind's own program",
+            example: "[claude]",
+            doc: "Program and first arguments; a script must have it.",
+        },
+        Key {
+            name: "model",
+            ty: Text,
+            default: "none",
+            example: "sonnet",
+            doc: "The model to ask for; without it the agent program chooses.",
+        },
+        Key {
+            name: "args",
+            ty: Strings,
+            default: "[]",
+            example: "[--verbose]",
+            doc: "Arguments added at the end.",
+        },
+        Key {
+            name: "env",
+            ty: Variables,
+            default: "{}",
+            example: "{ DEBUG: \"1\" }",
+            doc: "Environment variables for this agent.",
+        },
+        Key {
+            name: "permission_mode",
+            ty: Text,
+            default: "none",
+            example: "acceptEdits",
+            doc: "What it may do without asking, in the vendor's words.",
+        },
+    ],
+};
+
+/// Other systems' names of our keys.
+const SYNONYMS: [(&str, &str); 26] = [
+    ("cmd", "command"),
+    ("exec", "command"),
+    ("run", "command"),
+    ("program", "command"),
+    ("script", "command"),
+    ("environment", "env"),
+    ("environ", "env"),
+    ("working_directory", "cwd"),
+    ("working_dir", "cwd"),
+    ("workdir", "cwd"),
+    ("directory", "cwd"),
+    ("dir", "cwd"),
+    ("depends_on", "after"),
+    ("requires", "after"),
+    ("needs", "after"),
+    ("autostart", "enabled"),
+    ("restart_policy", "restart"),
+    ("stop_signal", "stop"),
+    ("services", "units"),
+    ("processes", "units"),
+    ("daemons", "units"),
+    ("server", "listen"),
+    ("type", "kind"),
+    ("arguments", "args"),
+    ("timeout", "grace"),
+    ("max_delay", "max"),
+];
+
+/// What an unknown key was probably meant to be, as a hint.
+pub(crate) fn hint(section: &Section, name: &str) -> Option<String> {
+    let names = section.names();
+    let lower = name.to_ascii_lowercase();
+    if lower == "home" && section.key("units").is_some() {
+        return Some("the data folder is set by --home or ORKESTRA_HOME".to_owned());
+    }
+    let synonym = SYNONYMS.iter().find(|(theirs, ours)| *theirs == lower && names.contains(ours));
+    if let Some(ours) = nearest(&lower, &names) {
+        return Some(format!("did you mean {ours:?}?"));
+    }
+    if let Some((_, ours)) = synonym {
+        return Some(format!("did you mean {ours:?}?"));
+    }
+    section.keys.iter().find_map(|key| match key.ty {
+        Sub(inner) if inner.key(&lower).is_some() => {
+            Some(format!("{lower:?} belongs under {:?}", key.name))
+        }
+        _ => None,
+    })
+}
+
+/// The candidate that is nearly the word, if one is.
+pub(crate) fn nearest<'a>(word: &str, candidates: &[&'a str]) -> Option<&'a str> {
+    let word = word.to_lowercase();
+    let allowed = (word.chars().count() / 3).clamp(1, 3);
+    candidates
+        .iter()
+        .map(|c| (strsim::damerau_levenshtein(&word, &c.to_lowercase()), *c))
+        .filter(|(distance, candidate)| *distance <= allowed && *distance < candidate.len())
+        .min_by_key(|(distance, _)| *distance)
+        .map(|(_, candidate)| candidate)
+}

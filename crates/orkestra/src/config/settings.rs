@@ -1,0 +1,503 @@
+//! The tree → settings: every section is read here, and what they say about each other checked.
+
+use super::keys::{self, AGENT, Key, RESTART, ROOT, Section, Ty, UNIT};
+use super::problem::Problem;
+use super::reader::{self, Fields, KeyPath, Reader, quote};
+use super::yaml::{Entry, Kind, Node};
+use super::{Origin, Settings};
+use orkestra_agents::{AgentSpec, Kind as AgentKind};
+use orkestra_core::signal::Signal;
+use orkestra_core::span::Span;
+use orkestra_core::unit::backoff::Backoff;
+use orkestra_core::unit::graph::{self, After, GraphError};
+use orkestra_core::unit::spec::{
+    Condition, FullDisk, Logs, Policy, Restart, Stop, UnitName, UnitSpec,
+};
+use std::collections::BTreeMap;
+use std::net::IpAddr;
+use std::path::{Component, Path, PathBuf};
+
+/// What a log file may hold unless something else is said.
+const LOGS: Logs = Logs { max_bytes: 10_000_000, keep: 5, full: FullDisk::Block };
+/// How a unit is ended unless something else is said.
+const STOP: Stop = Stop { signal: Signal::TERM, grace: Span::from_secs(5) };
+
+/// Where relative paths begin.
+pub(crate) struct Folders<'a> {
+    /// The folder of the file.
+    pub(crate) config: &'a Path,
+    /// The folder that `~/` stands for.
+    pub(crate) user: Option<&'a Path>,
+    /// The data folder.
+    pub(crate) data: &'a Path,
+}
+
+/// Reads the whole tree. The settings are only good when the reader has no error.
+pub(crate) fn read(root: Option<&Node>, folders: &Folders<'_>, reader: &mut Reader) -> Settings {
+    let top = reader.section(root, KeyPath::default(), &ROOT);
+    let (host, port) = listen(&top, reader);
+    let env_path = top.path.join("env");
+    let env = reader.variables(top.get("env"), &env_path);
+    let units_path = top.path.join("units");
+    let unit_nodes = reader.named(top.get("units"), &units_path);
+    let mut units = BTreeMap::new();
+    let mut afters = Vec::new();
+    for entry in unit_nodes {
+        let Some(name) = name(entry, &units_path, "unit", reader) else { continue };
+        let mut unit = Unit { name: &name, entry, folders, reader, common: &env };
+        let path = units_path.join(&entry.key);
+        let (spec, after) = unit.read(path);
+        afters.push((name.clone(), after));
+        if let Some(spec) = spec {
+            units.insert(name, spec);
+        }
+    }
+    check_after(&afters, &units, reader);
+    let agents = agents(&top, folders, reader);
+    Settings { home: folders.data.to_path_buf(), host, port, env, units, agents }
+}
+
+fn listen(top: &Fields<'_>, reader: &mut Reader) -> (IpAddr, u16) {
+    let fields =
+        reader.section(top.get("listen"), top.path.join("listen"), section(&ROOT, "listen"));
+    let host = (IpAddr::from([127, 0, 0, 1]), Origin::Default);
+    (
+        reader.value(&fields, "host", host, reader::host),
+        reader.value(&fields, "port", (super::DEFAULT_PORT, Origin::Default), reader::port),
+    )
+}
+
+/// The section under a key of the table; the table's own test holds this.
+fn section(of: &'static Section, name: &str) -> &'static Section {
+    match of.key(name).map(|key| key.ty) {
+        Some(Ty::Section(section)) => section,
+        _ => of,
+    }
+}
+
+fn key(of: &'static Section, name: &str) -> &'static Key {
+    static NONE: Key = Key { name: "", ty: Ty::Text, default: "", example: "", doc: "" };
+    of.key(name).unwrap_or(&NONE)
+}
+
+/// A unit's or an agent's name.
+fn name(entry: &Entry, path: &KeyPath, what: &str, reader: &mut Reader) -> Option<UnitName> {
+    let name = entry.key.parse();
+    if name.is_err() {
+        let message =
+            format!("{} cannot be the name of {} {what}", quote(&entry.key), article(what));
+        let problem = Problem::at(entry.place.clone(), message).key(path.join(&entry.key).text());
+        reader.report(problem.expected(
+            "1 to 63 letters, digits, `.`, `_` or `-`, beginning with a letter or digit",
+        ));
+    }
+    name.ok()
+}
+
+fn article(what: &str) -> &'static str {
+    if what.starts_with('a') { "an" } else { "a" }
+}
+
+/// A dependency as written.
+struct Dependency {
+    name: String,
+    node: Node,
+    path: String,
+}
+
+struct Unit<'a> {
+    name: &'a UnitName,
+    entry: &'a Entry,
+    folders: &'a Folders<'a>,
+    reader: &'a mut Reader,
+    common: &'a BTreeMap<String, String>,
+}
+
+impl Unit<'_> {
+    fn read(&mut self, path: KeyPath) -> (Option<UnitSpec>, Vec<Dependency>) {
+        let fields = self.reader.section(Some(&self.entry.value), path, &UNIT);
+        let command = self.command(&fields);
+        let (after, dependencies) = self.after(&fields);
+        let env = self.env(&fields);
+        let enabled =
+            self.reader.value(&fields, "enabled", (true, Origin::Default), reader::boolean);
+        let cwd = self.cwd(&fields);
+        let restart = self.restart(&fields);
+        let stop = self.stop(&fields);
+        let logs = self.logs(&fields);
+        let spec = command.zip(cwd).map(|(command, cwd)| UnitSpec {
+            command,
+            env,
+            cwd,
+            enabled,
+            after,
+            restart,
+            stop,
+            logs,
+        });
+        (spec, dependencies)
+    }
+
+    fn command(&mut self, fields: &Fields<'_>) -> Option<Vec<String>> {
+        let path = fields.path.join("command");
+        let Some(node) = fields.get("command") else {
+            let message = format!("the unit {:?} has no command", self.name.as_str());
+            let problem = Problem::at(self.entry.place.clone(), message).key(path.text());
+            self.reader
+                .report(problem.hint("add, for example, command: [\"./server\", \"--verbose\"]"));
+            return None;
+        };
+        self.reader.origin(&path, Origin::of(&node.place));
+        if let Kind::Scalar { .. } = &node.kind {
+            let ty = Some(Ty::Command);
+            let line = self.reader.scalar(node, &path, ty, |text| {
+                reader::parsed::<Line>(text, "a command", &reader::expectation(Ty::Command))
+            })?;
+            return Some(vec!["/bin/sh".to_owned(), "-c".to_owned(), line.0]);
+        }
+        program(node, &path, self.reader)
+    }
+
+    fn env(&mut self, fields: &Fields<'_>) -> BTreeMap<String, String> {
+        let path = fields.path.join("env");
+        for name in self.common.keys() {
+            let origin = self.reader.origins.get(&KeyPath::default().join("env").join(name).text());
+            if let Some(origin) = origin.cloned() {
+                self.reader.origin(&path.join(name), origin);
+            }
+        }
+        let mut env = self.common.clone();
+        env.extend(self.reader.variables(fields.get("env"), &path));
+        env
+    }
+
+    fn cwd(&mut self, fields: &Fields<'_>) -> Option<String> {
+        let given = self.reader.optional(fields, "cwd");
+        let path = match given.as_deref() {
+            None => self.folders.config.to_path_buf(),
+            Some("~") => self.folders.user?.to_path_buf(),
+            Some(text) => match (text.strip_prefix("~/"), self.folders.user) {
+                (Some(rest), Some(user)) => user.join(rest),
+                _ => self.folders.config.join(text),
+            },
+        };
+        match tidy(&path).to_str() {
+            Some(path) => Some(path.to_owned()),
+            None => {
+                let message = format!("the folder {} is not UTF-8", path.display());
+                let problem = Problem::at(self.entry.place.clone(), message);
+                self.reader.report(problem.key(fields.path.join("cwd").text()));
+                None
+            }
+        }
+    }
+
+    fn after(&mut self, fields: &Fields<'_>) -> (BTreeMap<UnitName, Condition>, Vec<Dependency>) {
+        let path = fields.path.join("after");
+        let mut after = BTreeMap::new();
+        let mut dependencies = Vec::new();
+        let expected = reader::expectation(Ty::After);
+        let started = || Node::text("started", self.entry.place.clone());
+        // Each name with the node that it is written as, and its condition.
+        let pairs: Vec<(String, Node, Node)> = match fields.get("after") {
+            None => Vec::new(),
+            Some(node) if node.is_null() => Vec::new(),
+            Some(Node { kind: Kind::Map(entries), .. }) => entries
+                .iter()
+                .map(|e| (e.key.clone(), Node::text(&e.key, e.place.clone()), e.value.clone()))
+                .collect(),
+            Some(node @ Node { kind: Kind::Scalar { text, .. }, .. }) => {
+                vec![(text.clone(), node.clone(), started())]
+            }
+            Some(Node { kind: Kind::List(items), .. }) => {
+                let mut pairs = Vec::new();
+                for item in items {
+                    match &item.kind {
+                        Kind::Scalar { text, .. } => {
+                            pairs.push((text.clone(), item.clone(), started()));
+                        }
+                        Kind::List(_) | Kind::Map(_) => {
+                            self.reader.shape(item, &path, "a dependency", &expected);
+                        }
+                    }
+                }
+                pairs
+            }
+        };
+        for (name, node, condition) in pairs {
+            let path = path.join(&name);
+            self.reader.origin(&path, Origin::of(&node.place));
+            let ty = Some(Ty::Word(&CONDITIONS));
+            let condition = self.reader.scalar(&condition, &path, ty, |text| {
+                reader::one_of::<Condition>(text, "condition", &CONDITIONS)
+            });
+            if let (Some(condition), Ok(name)) = (condition, name.parse()) {
+                after.insert(name, condition);
+            }
+            dependencies.push(Dependency { name, node, path: path.text() });
+        }
+        (after, dependencies)
+    }
+
+    fn restart(&mut self, fields: &Fields<'_>) -> Restart {
+        let path = fields.path.join("restart");
+        let f = self.reader.section(fields.get("restart"), path, &RESTART);
+        let r = &mut *self.reader;
+        let policy = reader::word(key(&RESTART, "policy"));
+        let policy = r.value(&f, "policy", (Policy::Always, Origin::Default), policy);
+        let profile = reader::word::<String>(key(&RESTART, "profile"));
+        let profile = r.value(&f, "profile", ("default".to_owned(), Origin::Default), profile);
+        let base = Backoff::PROFILES.iter().find(|(name, _)| *name == profile);
+        let base = base.map_or(Backoff::DEFAULT, |(_, backoff)| *backoff);
+        let origin = match f.get("profile") {
+            Some(_) => Origin::Profile(profile.clone()),
+            None => Origin::Default,
+        };
+        let from = || origin.clone();
+        let before = r.errors;
+        let backoff = Backoff {
+            initial: r.value(&f, "initial", (base.initial, from()), reader::span),
+            factor: r.value(&f, "factor", (base.factor, from()), reader::factor),
+            max: r.value(&f, "max", (base.max, from()), reader::span),
+            jitter: r.value(&f, "jitter", (base.jitter, from()), reader::share),
+            reset_after: r.value(&f, "reset_after", (base.reset_after, from()), reader::span),
+            limit: r.value(&f, "limit", (base.limit, from()), reader::limit),
+        };
+        if r.errors == before
+            && backoff.initial > backoff.max
+            && let Some((name, node)) =
+                ["max", "initial"].iter().find_map(|name| Some((name, f.get(name)?)))
+        {
+            let message = format!(
+                "the first wait ({}) is longer than the longest ({})",
+                backoff.initial, backoff.max
+            );
+            let problem = Problem::at(node.place.clone(), message).key(f.path.join(name).text());
+            r.report(problem.hint("set both restart.initial and restart.max"));
+        }
+        Restart { policy, profile, backoff }
+    }
+
+    fn stop(&mut self, fields: &Fields<'_>) -> Stop {
+        let path = fields.path.join("stop");
+        let f = self.reader.section(fields.get("stop"), path, section(&UNIT, "stop"));
+        let r = &mut *self.reader;
+        Stop {
+            signal: r.value(&f, "signal", (STOP.signal, Origin::Default), reader::signal),
+            grace: r.value(&f, "grace", (STOP.grace, Origin::Default), reader::span),
+        }
+    }
+
+    fn logs(&mut self, fields: &Fields<'_>) -> Logs {
+        let section = section(&UNIT, "logs");
+        let f = self.reader.section(fields.get("logs"), fields.path.join("logs"), section);
+        let r = &mut *self.reader;
+        let full = reader::word(key(section, "full"));
+        Logs {
+            max_bytes: r.value(&f, "max_size", (LOGS.max_bytes, Origin::Default), reader::size),
+            keep: r.value(&f, "keep", (LOGS.keep, Origin::Default), reader::count),
+            full: r.value(&f, "full", (LOGS.full, Origin::Default), full),
+        }
+    }
+}
+
+/// The conditions of `after`.
+pub(crate) const CONDITIONS: [&str; 1] = ["started"];
+
+/// A line for the shell: not blank, no NUL byte.
+struct Line(String);
+
+impl std::str::FromStr for Line {
+    type Err = ();
+
+    fn from_str(text: &str) -> Result<Self, ()> {
+        let ok = !text.trim().is_empty() && !text.contains('\0');
+        if ok { Ok(Self(text.to_owned())) } else { Err(()) }
+    }
+}
+
+/// Program and arguments: at least a program.
+fn program(node: &Node, path: &KeyPath, reader: &mut Reader) -> Option<Vec<String>> {
+    if let Kind::Scalar { text, .. } = &node.kind {
+        let words: Vec<&str> = text.split_whitespace().collect();
+        let problem = Problem::at(node.place.clone(), format!("{} is a text", path.text()));
+        let problem = problem.key(path.text()).expected(reader::expectation(Ty::Program));
+        reader.report(problem.hint(format!("write {}", quote_list(&words))));
+        return None;
+    }
+    let words = reader.strings(node, path)?;
+    let empty = match words.first().map(String::as_str) {
+        None => Some((node, "the command is empty")),
+        Some(program) if program.trim().is_empty() => {
+            let first = match &node.kind {
+                Kind::List(items) => items.first(),
+                Kind::Map(_) | Kind::Scalar { .. } => None,
+            };
+            Some((first.unwrap_or(node), "the program's name is empty"))
+        }
+        Some(_) => None,
+    };
+    match empty {
+        Some((node, message)) => {
+            let problem = Problem::at(node.place.clone(), message).key(path.text());
+            reader.report(problem.expected("a program and its arguments"));
+            None
+        }
+        None => Some(words),
+    }
+}
+
+/// Words as a YAML list.
+fn quote_list(words: &[&str]) -> String {
+    format!("[{}]", words.iter().map(|word| quote(word)).collect::<Vec<_>>().join(", "))
+}
+
+/// Without `.` and doubled slashes; `..` stays, since it may follow a link.
+fn tidy(path: &Path) -> PathBuf {
+    path.components().filter(|part| *part != Component::CurDir).collect()
+}
+
+/// Names that do not exist, circles, and dependencies that will not be started.
+fn check_after(
+    afters: &[(UnitName, Vec<Dependency>)],
+    units: &BTreeMap<UnitName, UnitSpec>,
+    reader: &mut Reader,
+) {
+    let names: Vec<&str> = afters.iter().map(|(name, _)| name.as_str()).collect();
+    let known: BTreeMap<&str, &[Dependency]> =
+        afters.iter().map(|(name, deps)| (name.as_str(), deps.as_slice())).collect();
+    let mut edges: BTreeMap<UnitName, BTreeMap<UnitName, Condition>> = BTreeMap::new();
+    for (unit, dependencies) in afters {
+        let targets = edges.entry(unit.clone()).or_default();
+        for dependency in dependencies {
+            if reader.is_full() {
+                return;
+            }
+            if !known.contains_key(dependency.name.as_str()) {
+                let message = format!("there is no unit {}", quote(&dependency.name));
+                let mut problem = Problem::at(dependency.node.place.clone(), message)
+                    .key(dependency.path.clone());
+                problem.hint = match keys::nearest(&dependency.name, &names) {
+                    Some(near) => Some(format!("did you mean {near:?}?")),
+                    None => Some(format!("the units are: {}", listed(&names))),
+                };
+                reader.report(problem);
+                continue;
+            }
+            if let Ok(name) = dependency.name.parse::<UnitName>() {
+                let is = |name: &UnitName| units.get(name).is_none_or(|unit| unit.enabled);
+                if is(unit) && !is(&name) {
+                    let message = format!("{unit} waits for {name}, which is not enabled");
+                    let problem = Problem::at(dependency.node.place.clone(), message)
+                        .key(dependency.path.clone());
+                    reader
+                        .report(problem.hint("it starts when a person starts the other").warning());
+                }
+                targets.insert(name, Condition::Started);
+            }
+        }
+    }
+    check_circles(&known, edges, reader);
+}
+
+/// The first names of many.
+fn listed(names: &[&str]) -> String {
+    let more = if names.len() > 20 { ", …" } else { "" };
+    format!("{}{more}", names.iter().take(20).copied().collect::<Vec<_>>().join(", "))
+}
+
+/// Reports a circle, cuts it and looks for the next one.
+fn check_circles(
+    known: &BTreeMap<&str, &[Dependency]>,
+    mut edges: BTreeMap<UnitName, BTreeMap<UnitName, Condition>>,
+    reader: &mut Reader,
+) {
+    for _ in 0..20 {
+        let after: After<'_> = edges.iter().collect();
+        let Err(GraphError::Cycle { path }) = graph::check(&after) else { return };
+        let [first, second, ..] = path.as_slice() else { return };
+        let written = known
+            .get(first.as_str())
+            .and_then(|dependencies| dependencies.iter().find(|d| d.name == second.as_str()));
+        let (first, second) = (first.clone(), second.clone());
+        if let Some(written) = written {
+            let way = path.iter().map(UnitName::as_str).collect::<Vec<_>>().join(" → ");
+            let message = if path.len() == 2 {
+                format!("{first} waits for itself")
+            } else {
+                format!("units wait for each other in a circle: {way}")
+            };
+            let problem = Problem::at(written.node.place.clone(), message);
+            reader.report(problem.key(written.path.clone()).hint("remove one of these"));
+        }
+        if let Some(targets) = edges.get_mut(&first) {
+            targets.remove(&second);
+        }
+    }
+}
+
+fn agents(
+    top: &Fields<'_>,
+    folders: &Folders<'_>,
+    reader: &mut Reader,
+) -> BTreeMap<String, AgentSpec> {
+    let path = top.path.join("agents");
+    let mut agents = BTreeMap::new();
+    for entry in reader.named(top.get("agents"), &path) {
+        if name(entry, &path, "agent", reader).is_none() {
+            continue;
+        }
+        if let Some(mut spec) = agent(entry, path.join(&entry.key), reader) {
+            spec.resolve(folders.config);
+            agents.insert(entry.key.clone(), spec);
+        }
+    }
+    agents
+}
+
+fn agent(entry: &Entry, path: KeyPath, reader: &mut Reader) -> Option<AgentSpec> {
+    let fields = reader.section(Some(&entry.value), path, &AGENT);
+    let command_path = fields.path.join("command");
+    let args_path = fields.path.join("args");
+    let mut missing = |key: &str, hint: &str| {
+        let message = format!("the agent {:?} has no {key}", entry.key);
+        let problem = Problem::at(entry.place.clone(), message).key(fields.path.join(key).text());
+        reader.report(problem.hint(hint));
+    };
+    let no_command = fields.get("command").is_none();
+    let kind: Option<AgentKind> = match fields.get("kind") {
+        None => {
+            missing("kind", "add kind: claude, or kind: script and a command");
+            None
+        }
+        Some(_) => {
+            let word = reader::word(key(&AGENT, "kind"));
+            reader.value(&fields, "kind", (None, Origin::Default), |text| word(text).map(Some))
+        }
+    };
+    if kind == Some(AgentKind::Script) && no_command {
+        let message = format!("the agent {:?} has no command", entry.key);
+        let problem = Problem::at(entry.place.clone(), message).key(command_path.text());
+        reader.report(problem.hint("add, for example, command: [\"./agent.sh\"]"));
+    }
+    let mut words = |name: &str, path: &KeyPath| match fields.get(name) {
+        None => {
+            reader.origin(path, Origin::Default);
+            Vec::new()
+        }
+        Some(node) => {
+            reader.origin(path, Origin::of(&node.place));
+            let words = match name {
+                "command" => program(node, path, reader),
+                _ => reader.strings(node, path),
+            };
+            words.unwrap_or_default()
+        }
+    };
+    let command = words("command", &command_path);
+    let args = words("args", &args_path);
+    let model = reader.optional(&fields, "model");
+    let permission_mode = reader.optional(&fields, "permission_mode");
+    let env = reader.variables(fields.get("env"), &fields.path.join("env"));
+    kind.map(|kind| AgentSpec { kind, command, model, args, env, permission_mode })
+}

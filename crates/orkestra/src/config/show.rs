@@ -1,0 +1,178 @@
+//! The effective configuration as text and as JSON, secrets hidden.
+
+use super::reader::{KeyPath, show_size};
+use super::{Loaded, Origin, Settings, keys, redact};
+use orkestra_agents::AgentSpec;
+use orkestra_core::unit::spec::UnitSpec;
+use serde_json::{Map, Value, json};
+use std::collections::BTreeMap;
+use std::fmt::Write;
+
+/// Every effective value as a tree with the file's keys, and `home`; secrets hidden.
+pub(crate) fn values(settings: &Settings) -> Value {
+    let units: Map<String, Value> =
+        settings.units.iter().map(|(name, unit)| (name.to_string(), unit_value(unit))).collect();
+    let agents: Map<String, Value> =
+        settings.agents.iter().map(|(name, agent)| (name.clone(), agent_value(agent))).collect();
+    json!({
+        "home": settings.home.display().to_string(),
+        "listen": { "host": settings.host.to_string(), "port": settings.port },
+        "env": variables(&settings.env),
+        "units": units,
+        "agents": agents,
+    })
+}
+
+fn unit_value(unit: &UnitSpec) -> Value {
+    let after: Map<String, Value> =
+        unit.after.iter().map(|(name, condition)| (name.to_string(), json!(condition))).collect();
+    let backoff = &unit.restart.backoff;
+    json!({
+        "command": redact::command(&unit.command),
+        "cwd": unit.cwd,
+        "env": variables(&unit.env),
+        "enabled": unit.enabled,
+        "after": after,
+        "restart": {
+            "policy": unit.restart.policy,
+            "profile": unit.restart.profile,
+            "initial": backoff.initial,
+            "factor": number(backoff.factor),
+            "max": backoff.max,
+            "jitter": number(backoff.jitter),
+            "reset_after": backoff.reset_after,
+            "limit": backoff.limit,
+        },
+        "stop": unit.stop,
+        "logs": {
+            "max_size": show_size(unit.logs.max_bytes),
+            "keep": unit.logs.keep,
+            "full": unit.logs.full,
+        },
+    })
+}
+
+fn agent_value(agent: &AgentSpec) -> Value {
+    json!({
+        "kind": agent.kind,
+        "command": redact::command(&agent.command),
+        "model": agent.model,
+        "args": redact::command(&agent.args),
+        "env": variables(&agent.env),
+        "permission_mode": agent.permission_mode,
+    })
+}
+
+fn variables(env: &BTreeMap<String, String>) -> Value {
+    env.iter().map(|(name, value)| (name.clone(), json!(redact::value(name, value)))).collect()
+}
+
+/// 2 rather than 2.0.
+fn number(number: f64) -> Value {
+    if number.fract() == 0.0 && number.abs() < 1e9 { json!(number as i64) } else { json!(number) }
+}
+
+/// Every value on its own, with its key; empty mappings are left out.
+pub(crate) fn leaves(value: &Value) -> Vec<(String, &Value)> {
+    fn walk<'a>(value: &'a Value, path: &KeyPath, out: &mut Vec<(String, &'a Value)>) {
+        match value {
+            Value::Object(map) => {
+                for (key, value) in map {
+                    walk(value, &path.join(key), out);
+                }
+            }
+            leaf => out.push((path.text(), leaf)),
+        }
+    }
+    let mut out = Vec::new();
+    walk(value, &KeyPath::default(), &mut out);
+    out
+}
+
+/// A value on one line.
+fn inline(value: &Value) -> String {
+    match value {
+        Value::Null => "none".to_owned(),
+        Value::String(text) => {
+            let odd = text.is_empty() || text.trim() != text || text.contains(char::is_control);
+            if odd { format!("{text:?}") } else { text.clone() }
+        }
+        other => other.to_string(),
+    }
+}
+
+/// The effective values, one per line: `listen.port = 8000  # default`.
+pub(crate) fn show(loaded: &Loaded, origin: bool) -> String {
+    let rows: Vec<(String, String, Option<&Origin>)> = leaves(&loaded.values)
+        .into_iter()
+        .map(|(key, value)| {
+            let origin = loaded.origins.get(&key);
+            (key, inline(value), origin)
+        })
+        .collect();
+    let key_width = rows.iter().map(|(key, _, _)| key.chars().count()).max().unwrap_or(0);
+    // One long command shall not push all comments out of sight.
+    let widths = rows.iter().map(|(_, value, _)| value.chars().count());
+    let value_width = widths.filter(|width| *width <= 40).max().unwrap_or(0);
+    let mut out = String::new();
+    for (key, value, from) in rows {
+        // Writing to a String cannot fail.
+        let _ = match from.filter(|_| origin) {
+            None => writeln!(out, "{key:key_width$} = {value}"),
+            Some(from) => {
+                let from = describe(from, loaded);
+                writeln!(out, "{key:key_width$} = {value:value_width$}  # {from}")
+            }
+        };
+    }
+    out
+}
+
+/// The effective values for a program: the file, the values, with `origin` also where each came
+/// from, and the warnings.
+pub(crate) fn show_json(loaded: &Loaded, origin: bool) -> Value {
+    let mut out = json!({
+        "file": loaded.path.as_ref().map(|path| path.display().to_string()),
+        "values": loaded.values,
+        "warnings": loaded.warnings.iter().map(super::Problem::to_json).collect::<Vec<_>>(),
+    });
+    if let (true, Some(map)) = (origin, out.as_object_mut()) {
+        let origins: Map<String, Value> =
+            loaded.origins.iter().map(|(key, origin)| (key.clone(), json!(origin))).collect();
+        map.insert("origins".to_owned(), Value::Object(origins));
+    }
+    out
+}
+
+/// One value or section by its key, for `config get`.
+///
+/// # Errors
+/// A sentence with a suggestion when there is no such key.
+pub(crate) fn get<'a>(loaded: &'a Loaded, key: &str) -> Result<&'a Value, String> {
+    fn walk<'a>(value: &'a Value, path: &KeyPath, wanted: &str) -> Option<&'a Value> {
+        value.as_object()?.iter().find_map(|(name, child)| {
+            let path = path.join(name);
+            if path.text() == wanted { Some(child) } else { walk(child, &path, wanted) }
+        })
+    }
+    walk(&loaded.values, &KeyPath::default(), key).ok_or_else(|| {
+        let leaves = leaves(&loaded.values);
+        let names: Vec<&str> = leaves.iter().map(|(name, _)| name.as_str()).collect();
+        match keys::nearest(key, &names) {
+            Some(near) => format!("there is no value {key:?}; did you mean {near:?}?"),
+            None => format!("there is no value {key:?}; `orkestra config show` lists them"),
+        }
+    })
+}
+
+fn describe(origin: &Origin, loaded: &Loaded) -> String {
+    match origin {
+        Origin::Default => "default".to_owned(),
+        Origin::Profile(name) => format!("profile {name}"),
+        Origin::File { line, .. } => {
+            format!("from {}:{line}", loaded.file.as_deref().unwrap_or("orkestra.yaml"))
+        }
+        Origin::Env(name) => format!("from environment {name}"),
+        Origin::Flag(name) => format!("from flag {name}"),
+    }
+}

@@ -1,0 +1,130 @@
+//! Listening: one loopback port for browsers and programs, one Unix socket for the command line.
+
+use crate::error::Error;
+use crate::guard::{self, Allowed};
+use crate::login::Logins;
+use crate::{Configuration, dashboard, routes};
+use axum::Router;
+use axum::middleware;
+use orkestra_engine::{Handle, TaskKind, Tasks};
+use std::net::{Ipv4Addr, SocketAddr};
+use std::path::PathBuf;
+use std::sync::Arc;
+use tokio::net::{TcpListener, UnixListener};
+use tower_http::catch_panic::CatchPanicLayer;
+use tower_http::limit::RequestBodyLimitLayer;
+
+/// The largest request body.
+const BODY_BYTES_MAX: usize = 2 * 1024 * 1024;
+
+/// What the server is given.
+pub struct Options {
+    /// The engine.
+    pub engine: Handle,
+    /// Who may use it.
+    pub logins: Logins,
+    /// The configuration.
+    pub configuration: Arc<dyn Configuration>,
+    /// The port on 127.0.0.1; 0 takes a free one.
+    pub port: u16,
+    /// The data folder, for the socket.
+    pub home: PathBuf,
+    /// The version of this program.
+    pub version: String,
+}
+
+/// What the server is once it listens.
+#[derive(Debug, Clone)]
+pub struct Running {
+    /// Where browsers find it.
+    pub url: String,
+    /// The port.
+    pub port: u16,
+}
+
+/// What handlers get.
+#[derive(Clone)]
+pub(crate) struct App {
+    pub(crate) engine: Handle,
+    pub(crate) logins: Logins,
+    pub(crate) configuration: Arc<dyn Configuration>,
+    pub(crate) tasks: Tasks,
+    pub(crate) url: String,
+    pub(crate) version: String,
+    pub(crate) started_at: jiff::Timestamp,
+    pub(crate) started_boot_ms: u64,
+}
+
+/// Listens and serves until the tasks are cancelled.
+///
+/// # Errors
+/// The port is taken, or the socket cannot be made.
+pub async fn serve(options: Options, tasks: &Tasks) -> Result<Running, Error> {
+    let address = SocketAddr::from((Ipv4Addr::LOCALHOST, options.port));
+    let listener = TcpListener::bind(address).await.map_err(|source| {
+        if source.kind() == std::io::ErrorKind::AddrInUse {
+            Error::PortTaken(address)
+        } else {
+            Error::Listen { address: address.to_string(), source }
+        }
+    })?;
+    let local = listener
+        .local_addr()
+        .map_err(|source| Error::Listen { address: address.to_string(), source })?;
+    let url = format!("http://{local}");
+    let now = options.engine.now();
+    let app = App {
+        engine: options.engine,
+        logins: options.logins.clone(),
+        configuration: options.configuration,
+        tasks: tasks.clone(),
+        url: url.clone(),
+        version: options.version,
+        started_at: now.at,
+        started_boot_ms: now.boot_ms,
+    };
+    let inner = router(app);
+    let outer = inner
+        .clone()
+        .layer(middleware::from_fn_with_state(Allowed::loopback(local.port()), guard::hosts))
+        .layer(middleware::from_fn(guard::headers));
+    spawn(tasks, listener, outer);
+    let socket = unix_listener(&options.home)?;
+    // Nobody but the owner can reach the socket, and no browser can: no host rules there.
+    spawn(tasks, socket, inner);
+    Ok(Running { url, port: local.port() })
+}
+
+fn spawn<L>(tasks: &Tasks, listener: L, router: Router)
+where
+    L: axum::serve::Listener,
+    L::Addr: std::fmt::Debug,
+{
+    tasks.spawn(TaskKind::Service, async move {
+        if let Err(error) = axum::serve(listener, router).await {
+            tracing::error!(%error, "The server has ended.");
+        }
+    });
+}
+
+fn unix_listener(home: &std::path::Path) -> Result<UnixListener, Error> {
+    let path = home.join(crate::client::SOCKET);
+    let fail = |source| Error::File { path: path.display().to_string(), source };
+    // The home's lock is held, so a socket that is there belongs to nobody.
+    match std::fs::remove_file(&path) {
+        Err(error) if error.kind() != std::io::ErrorKind::NotFound => return Err(fail(error)),
+        Ok(()) | Err(_) => {}
+    }
+    orkestra_host::socket::bind_private(&path).map_err(|error| fail(std::io::Error::other(error)))
+}
+
+fn router(app: App) -> Router {
+    let logins = app.logins.clone();
+    let api = routes::protected(app.clone())
+        .layer(middleware::from_fn_with_state(logins, guard::logged_in));
+    routes::open(app)
+        .merge(api)
+        .fallback(dashboard::file)
+        .layer(RequestBodyLimitLayer::new(BODY_BYTES_MAX))
+        .layer(CatchPanicLayer::new())
+}

@@ -1,0 +1,131 @@
+//! Errors on the wire: `application/problem+json` (RFC 9457) with a code that is documented in
+//! `docs/errors/`.
+
+use axum::Json;
+use axum::http::{StatusCode, header};
+use axum::response::{IntoResponse, Response};
+use serde::{Deserialize, Serialize};
+
+/// Every code with its title; each has a page in `docs/errors/`, which a test checks.
+pub const CODES: [(&str, &str); 15] = [
+    ("ORK-0001", "Something inside Orkestra failed"),
+    ("ORK-0002", "The request cannot be read"),
+    ("ORK-0003", "There is no such address"),
+    ("ORK-0101", "Not logged in"),
+    ("ORK-0102", "The login link is used up or too old"),
+    ("ORK-0103", "Host not allowed"),
+    ("ORK-0104", "Origin not allowed"),
+    ("ORK-0201", "No such unit"),
+    ("ORK-0202", "The unit is not running"),
+    ("ORK-0203", "The daemon is going down"),
+    ("ORK-0301", "The disk is full"),
+    ("ORK-0302", "The data folder cannot be written"),
+    ("ORK-0401", "The configuration is wrong"),
+    ("ORK-0501", "No agent can do it"),
+    ("ORK-0502", "No such run"),
+];
+
+/// An error as clients get it.
+#[derive(Debug, Clone, Serialize, Deserialize, utoipa::ToSchema)]
+pub struct Problem {
+    /// Where the code is explained.
+    #[serde(rename = "type")]
+    pub kind: String,
+    /// The code's title.
+    pub title: String,
+    /// The HTTP status.
+    pub status: u16,
+    /// `ORK-…`.
+    pub code: String,
+    /// What happened, in one sentence.
+    pub detail: String,
+    /// What to do.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub hint: Option<String>,
+    /// What is wrong with the configuration, for ORK-0401.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub errors: Vec<crate::wire::ConfigProblem>,
+}
+
+impl Problem {
+    /// A problem with this code; the title comes from `CODES`.
+    pub fn new(status: StatusCode, code: &str, detail: impl Into<String>) -> Self {
+        let title = CODES.iter().find(|(known, _)| *known == code).map_or("", |(_, title)| title);
+        Self {
+            kind: format!("/docs/errors/{code}"),
+            title: title.to_owned(),
+            status: status.as_u16(),
+            code: code.to_owned(),
+            detail: detail.into(),
+            hint: None,
+            errors: Vec::new(),
+        }
+    }
+
+    /// The same with a hint.
+    #[must_use]
+    pub fn hint(mut self, hint: impl Into<String>) -> Self {
+        self.hint = Some(hint.into());
+        self
+    }
+
+    /// A request that makes no sense.
+    pub fn bad_request(detail: impl Into<String>) -> Self {
+        Self::new(StatusCode::BAD_REQUEST, "ORK-0002", detail)
+    }
+}
+
+impl IntoResponse for Problem {
+    fn into_response(self) -> Response {
+        let status =
+            StatusCode::from_u16(self.status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
+        let mut response = (status, Json(self)).into_response();
+        let kind = header::HeaderValue::from_static("application/problem+json");
+        response.headers_mut().insert(header::CONTENT_TYPE, kind);
+        response
+    }
+}
+
+impl From<orkestra_engine::Error> for Problem {
+    fn from(error: orkestra_engine::Error) -> Self {
+        use orkestra_core::unit::Rejection;
+        use orkestra_engine::Error;
+        let detail = error.to_string();
+        match error {
+            Error::Rejected(Rejection::Unknown { similar, .. }) => {
+                let problem = Self::new(StatusCode::NOT_FOUND, "ORK-0201", detail);
+                match similar.first() {
+                    Some(name) => problem.hint(format!("Did you mean {name}?")),
+                    None => problem.hint("orkestra unit list shows all units."),
+                }
+            }
+            Error::Rejected(Rejection::NotRunning { name, .. }) => {
+                Self::new(StatusCode::CONFLICT, "ORK-0202", detail)
+                    .hint(format!("Start it first: orkestra unit start {name}"))
+            }
+            Error::Rejected(Rejection::Closing) | Error::Closing => {
+                Self::new(StatusCode::SERVICE_UNAVAILABLE, "ORK-0203", detail)
+            }
+            Error::StoreFull => Self::new(StatusCode::INSUFFICIENT_STORAGE, "ORK-0301", detail)
+                .hint("Make room on the disk; Orkestra notices by itself."),
+            Error::StoreUnwritable => {
+                Self::new(StatusCode::INSUFFICIENT_STORAGE, "ORK-0302", detail)
+                    .hint("Make the data folder writable again; Orkestra notices by itself.")
+            }
+            Error::Store(source) => Self::from(source),
+            Error::NoAgent(_) | Error::Target(_) => {
+                Self::new(StatusCode::UNPROCESSABLE_ENTITY, "ORK-0501", detail)
+            }
+            Error::UnknownRun(_) => Self::new(StatusCode::NOT_FOUND, "ORK-0502", detail)
+                .hint("orkestra run list shows the runs."),
+        }
+    }
+}
+
+impl From<orkestra_store::Error> for Problem {
+    fn from(error: orkestra_store::Error) -> Self {
+        tracing::error!(%error, "The store failed.");
+        Self::new(StatusCode::INTERNAL_SERVER_ERROR, "ORK-0001", error.to_string())
+            .hint("The daemon's log says more: orkestra doctor shows where it is.")
+    }
+}

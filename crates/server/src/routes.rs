@@ -1,0 +1,94 @@
+//! The API's addresses, one file per topic.
+
+mod agent;
+mod audit;
+mod config;
+mod daemon;
+pub(crate) mod journal;
+mod log;
+mod login;
+mod run;
+mod unit;
+
+use crate::listen::App;
+use axum::Router;
+use utoipa::OpenApi;
+use utoipa_axum::router::OpenApiRouter;
+use utoipa_axum::routes;
+
+#[derive(OpenApi)]
+#[openapi(
+    info(
+        title = "Orkestra",
+        description = "Keeps processes and AI agents running, and remembers everything. Every call \
+            below /api needs a login: the session cookie, or `Authorization: Bearer TOKEN`. Errors \
+            are application/problem+json with a code; docs/errors/ explains each.",
+        license(name = "MIT OR Apache-2.0", identifier = "MIT OR Apache-2.0")
+    ),
+    components(schemas(crate::Problem))
+)]
+struct Document;
+
+/// Addresses for everybody: health, and logging in.
+fn open_routes() -> OpenApiRouter<App> {
+    OpenApiRouter::new().routes(routes!(daemon::health)).routes(routes!(login::login))
+}
+
+/// Addresses for who has logged in.
+fn protected_routes() -> OpenApiRouter<App> {
+    OpenApiRouter::new()
+        .routes(routes!(login::logout))
+        .routes(routes!(login::link))
+        .routes(routes!(daemon::status))
+        .routes(routes!(daemon::shutdown))
+        .routes(routes!(unit::list))
+        .routes(routes!(unit::show))
+        .routes(routes!(unit::start))
+        .routes(routes!(unit::stop))
+        .routes(routes!(unit::restart))
+        .routes(routes!(unit::signal))
+        .routes(routes!(log::page))
+        .routes(routes!(log::stream))
+        .routes(routes!(run::list, run::create))
+        .routes(routes!(run::show))
+        .routes(routes!(run::stop))
+        .routes(routes!(agent::list))
+        .routes(routes!(journal::events))
+        .routes(routes!(journal::page))
+        .routes(routes!(journal::show))
+        .routes(routes!(audit::verify))
+        .routes(routes!(config::show))
+        .routes(routes!(config::reload))
+}
+
+pub(crate) fn open(app: App) -> Router {
+    open_routes().with_state(app).split_for_parts().0
+}
+
+pub(crate) fn protected(app: App) -> Router {
+    let document = openapi();
+    let (router, _) = protected_routes().with_state(app).split_for_parts();
+    router
+        .route("/api/v1/openapi.json", axum::routing::get(move || async { axum::Json(document) }))
+        // Below /api nothing else answers, and only who has logged in is told so.
+        .route("/api/{*rest}", axum::routing::any(nothing))
+}
+
+async fn nothing() -> crate::Problem {
+    crate::Problem::new(
+        axum::http::StatusCode::NOT_FOUND,
+        "ORK-0003",
+        "there is no such address in the API",
+    )
+    .hint("GET /api/v1/openapi.json lists all addresses.")
+}
+
+/// The API as an OpenAPI 3.1 document; committed as `docs/openapi.json`, which a test checks.
+pub fn openapi() -> utoipa::openapi::OpenApi {
+    let (_, mut document) = OpenApiRouter::<App>::with_openapi(Document::openapi())
+        .merge(open_routes())
+        .merge(protected_routes())
+        .split_for_parts();
+    document.info.version = "1".to_owned();
+    document
+}

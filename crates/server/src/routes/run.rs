@@ -1,0 +1,201 @@
+//! Runs.
+
+use crate::Problem;
+use crate::guard::Actor;
+use crate::listen::App;
+use crate::wire::{FileView, RunDetail, RunEvent, RunList, RunRequest, RunView, UsageView};
+use axum::Json;
+use axum::extract::{Path, Query, State};
+use axum::http::{HeaderMap, StatusCode};
+use orkestra_core::id::RunId;
+use orkestra_core::run::{Run, RunState};
+use orkestra_engine::NewRun;
+use orkestra_store::{Filter, RunRow};
+use serde::Deserialize;
+use serde_json::Value;
+use std::path::PathBuf;
+
+/// Events of a run that are given at once; a longer run's are read from the journal.
+const STREAM_MAX: usize = 5_000;
+
+/// The longest prompt, in bytes.
+const PROMPT_BYTES_MAX: usize = 1024 * 1024;
+
+pub(super) fn read_row(row: &RunRow) -> Result<Run, Problem> {
+    serde_json::from_str(&row.body).map_err(|error| {
+        let detail = format!("run {} cannot be read: {error}", row.id);
+        Problem::new(StatusCode::INTERNAL_SERVER_ERROR, "ORK-0001", detail)
+    })
+}
+
+pub(crate) fn view_of(run: &Run) -> RunView {
+    let worktree = run.worktree.as_ref();
+    RunView {
+        id: run.id.to_string(),
+        short: run.id.short(),
+        agent: run.agent.clone(),
+        kind: run.kind.clone(),
+        state: run.state_word().to_owned(),
+        why: run.why(),
+        prompt: run.prompt.clone(),
+        target: run.target.clone(),
+        worktree: worktree.map(|worktree| worktree.path.clone()),
+        branch: worktree.map(|worktree| worktree.branch.clone()),
+        uncommitted: worktree.map(|worktree| worktree.uncommitted),
+        created_at: run.created_at.to_string(),
+        started_at: run.started_at.map(|at| at.to_string()),
+        ended_at: run.ended_at.map(|at| at.to_string()),
+        last_event_at: run.last_event_at.map(|at| at.to_string()),
+        pid: match run.state {
+            RunState::Running { pid, .. } => Some(pid),
+            RunState::Stopping { pid, .. } => pid,
+            RunState::Preparing
+            | RunState::Starting { .. }
+            | RunState::Reported
+            | RunState::Failed { .. }
+            | RunState::Cancelled => None,
+        },
+        usage: run.usage.as_ref().map(|usage| UsageView {
+            fresh_input: usage.fresh_input,
+            cache_read: usage.cache_read,
+            cache_write: usage.cache_write,
+            output: usage.output,
+            cost_usd: usage.cost_usd,
+        }),
+        events: run.events,
+        raw_lines: run.raw_lines,
+        summary: run.ended.as_ref().map(|ended| ended.summary.clone()),
+        files_changed: run.files.as_ref().map(|files| {
+            files
+                .iter()
+                .map(|file| FileView { path: file.path.clone(), status: file.status.clone() })
+                .collect()
+        }),
+    }
+}
+
+/// The run whose id is this or ends like this.
+async fn find(app: &App, text: &str) -> Result<Run, Problem> {
+    let wanted = text.to_owned();
+    let rows = app.engine.store().read(move |read| read.run_by_suffix(&wanted)).await?;
+    match rows.as_slice() {
+        [row] => read_row(row),
+        [] => Err(orkestra_engine::Error::UnknownRun(text.to_owned()).into()),
+        several => Err(Problem::bad_request(format!(
+            "{} runs have an id that ends in {text}; give more of it",
+            several.len()
+        ))),
+    }
+}
+
+/// Which page of runs.
+#[derive(Debug, Deserialize, utoipa::IntoParams)]
+#[into_params(parameter_in = Query)]
+pub(crate) struct Page {
+    /// At most so many, 1 to 500.
+    #[serde(default = "fifty")]
+    limit: usize,
+    /// Only older than this run.
+    before: Option<String>,
+}
+
+fn fifty() -> usize {
+    50
+}
+
+/// Runs, newest first.
+#[utoipa::path(get, path = "/api/v1/runs", params(Page), responses((status = 200, body = RunList)))]
+pub(crate) async fn list(
+    State(app): State<App>,
+    Query(page): Query<Page>,
+) -> Result<Json<RunList>, Problem> {
+    let before: Option<RunId> = page
+        .before
+        .map(|id| id.parse())
+        .transpose()
+        .map_err(|_| Problem::bad_request("before is not a run's id"))?;
+    let limit = page.limit.clamp(1, 500);
+    let rows = app.engine.store().read(move |read| read.runs(limit, before)).await?;
+    let runs: Vec<RunView> =
+        rows.iter().map(|row| read_row(row).map(|run| view_of(&run))).collect::<Result<_, _>>()?;
+    let next = if runs.len() == limit { runs.last().map(|run| run.id.clone()) } else { None };
+    Ok(Json(RunList { runs, next }))
+}
+
+/// Begins a run. With an `Idempotency-Key`, asking again gives the same run.
+#[utoipa::path(post, path = "/api/v1/runs", request_body = RunRequest,
+    responses((status = 201, body = RunView), (status = 422, body = Problem)))]
+pub(crate) async fn create(
+    State(app): State<App>,
+    actor: Actor,
+    headers: HeaderMap,
+    Json(request): Json<RunRequest>,
+) -> Result<(StatusCode, Json<RunView>), Problem> {
+    if request.prompt.trim().is_empty() {
+        return Err(Problem::bad_request("the prompt is empty"));
+    }
+    if request.prompt.len() > PROMPT_BYTES_MAX {
+        return Err(Problem::bad_request(format!("the prompt is longer than {PROMPT_BYTES_MAX} bytes")));
+    }
+    let target = match request.target {
+        Some(target) if PathBuf::from(&target).is_absolute() => PathBuf::from(target),
+        Some(_) => return Err(Problem::bad_request("the target must be an absolute path")),
+        None => std::env::current_dir().map_err(|error| Problem::bad_request(error.to_string()))?,
+    };
+    let key = headers.get("idempotency-key").and_then(|value| value.to_str().ok());
+    let new = NewRun {
+        prompt: request.prompt,
+        agent: request.agent,
+        target,
+        request_key: key.map(str::to_owned),
+    };
+    let run = app.engine.create_run(new, actor.0).await?;
+    Ok((StatusCode::CREATED, Json(view_of(&run))))
+}
+
+/// A run with what its agent said and did.
+#[utoipa::path(get, path = "/api/v1/runs/{id}",
+    responses((status = 200, body = RunDetail), (status = 404, body = Problem)))]
+pub(crate) async fn show(
+    State(app): State<App>,
+    Path(id): Path<String>,
+) -> Result<Json<RunDetail>, Problem> {
+    let run = find(&app, &id).await?;
+    let filter = Filter {
+        topic: Some("run".to_owned()),
+        subject: Some(run.id.to_string()),
+        limit: STREAM_MAX,
+        ..Filter::default()
+    };
+    let events = app.engine.store().read(move |read| read.events(&filter)).await?;
+    let stream_cut = events.len() == STREAM_MAX;
+    let stream = events
+        .into_iter()
+        .filter_map(|event| match event.body {
+            // Bodies of the agent's own events say their type.
+            Some(Value::Object(body)) if body.contains_key("type") => Some(RunEvent {
+                seq: event.seq,
+                at: event.at.to_string(),
+                event: body.into_iter().collect(),
+            }),
+            Some(_) | None => None,
+        })
+        .collect();
+    let cli = format!("orkestra run show {}", run.id.short());
+    Ok(Json(RunDetail { run: view_of(&run), stream, stream_cut, cli }))
+}
+
+/// Cancels a run; its processes are ended, its worktree stays.
+#[utoipa::path(post, path = "/api/v1/runs/{id}/stop",
+    responses((status = 200, body = RunView), (status = 404, body = Problem)))]
+pub(crate) async fn stop(
+    State(app): State<App>,
+    actor: Actor,
+    Path(id): Path<String>,
+) -> Result<Json<RunView>, Problem> {
+    let run = find(&app, &id).await?;
+    if run.is_over() {
+        return Ok(Json(view_of(&run)));
+    }
+    Ok(Json(view_of(&app.engine.cancel_run(run.id, actor.0).await?)))
+}

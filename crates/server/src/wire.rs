@@ -1,0 +1,527 @@
+//! What goes over the wire: the API's own types, apart from the core's, since a serialized type is
+//! a promise.
+
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+use std::collections::BTreeMap;
+use utoipa::ToSchema;
+
+/// What `/health` says; nothing more without a login.
+#[derive(Debug, Clone, Serialize, Deserialize, ToSchema)]
+pub struct HealthView {
+    /// `up`.
+    pub status: String,
+}
+
+/// The daemon itself.
+#[derive(Debug, Clone, Serialize, Deserialize, ToSchema)]
+pub struct DaemonView {
+    /// Its process id.
+    pub pid: u32,
+    /// Its version.
+    pub version: String,
+    /// The data folder.
+    pub home: String,
+    /// The configuration file; `null` when there is none.
+    pub config: Option<String>,
+    /// Where the dashboard is.
+    pub url: String,
+    /// Since when (RFC 3339).
+    pub started_at: String,
+    /// For how long.
+    pub uptime_ms: u64,
+    /// The life of the database between two restores.
+    pub epoch: u64,
+    /// The newest event.
+    pub head: u64,
+    /// This machine's id.
+    pub node: String,
+    /// `ok`, `full` or `unwritable`.
+    pub store: String,
+}
+
+/// Something that waits for a person.
+#[derive(Debug, Clone, Serialize, Deserialize, ToSchema)]
+pub struct Need {
+    /// `unit_failed`, `run_failed`, `config_refused`, `store`.
+    pub kind: String,
+    /// Which one.
+    pub subject: String,
+    /// What, in one sentence.
+    pub title: String,
+    /// Since when (RFC 3339).
+    pub since: Option<String>,
+    /// What to do, as a command.
+    pub action: String,
+}
+
+/// Everything at a glance.
+#[derive(Debug, Clone, Serialize, Deserialize, ToSchema)]
+pub struct StatusView {
+    /// The daemon.
+    pub daemon: DaemonView,
+    /// What waits for a person.
+    pub needs_you: Vec<Need>,
+    /// All units by name.
+    pub units: Vec<UnitView>,
+    /// Runs that are not over, and the last ten.
+    pub runs: Vec<RunView>,
+}
+
+/// How a process ended.
+#[derive(Debug, Clone, Serialize, Deserialize, ToSchema)]
+pub struct ExitView {
+    /// Exit code, when it exited.
+    pub code: Option<i32>,
+    /// Signal number, when a signal ended it.
+    pub signal: Option<i32>,
+    /// The signal's name without `SIG`.
+    pub signal_name: Option<String>,
+    /// `exited`, `stopped`, `start_failed`, `shim_lost`, `lost`, `output_cap`.
+    pub reason: String,
+    /// In words.
+    pub words: String,
+    /// When (RFC 3339).
+    pub at: String,
+    /// How long it lived.
+    pub uptime_ms: u64,
+    /// The last lines it wrote.
+    pub last_lines: Vec<String>,
+}
+
+/// A unit.
+#[derive(Debug, Clone, Serialize, Deserialize, ToSchema)]
+pub struct UnitView {
+    /// Its name.
+    pub name: String,
+    /// `stopped`, `starting`, `running`, `backing_off`, `failed`, `stopping`.
+    pub state: String,
+    /// `healthy`, `degraded`, `unhealthy`, `unknown`.
+    pub health: String,
+    /// Why it is in this state, in one sentence.
+    pub why: String,
+    /// Whether the configuration wants it.
+    pub enabled: bool,
+    /// Whether a person stopped it.
+    pub held: bool,
+    /// The leader's process id.
+    pub pid: Option<u32>,
+    /// How long the process has lived.
+    pub uptime_ms: Option<u64>,
+    /// When the process started (RFC 3339).
+    pub started_at: Option<String>,
+    /// Since when it is in this state (RFC 3339).
+    pub since: String,
+    /// Automatic restarts since it was last started by hand or by configuration.
+    pub restarts: u64,
+    /// When it is tried again (RFC 3339).
+    pub next_start_at: Option<String>,
+    /// The whole wait.
+    pub next_delay_ms: Option<u64>,
+    /// Program and arguments.
+    pub command: Vec<String>,
+    /// What it starts after.
+    pub after: BTreeMap<String, String>,
+    /// How its last life ended.
+    pub last_exit: Option<ExitView>,
+    /// Counts its lives.
+    pub generation: u64,
+    /// Its present life.
+    pub instance: Option<String>,
+}
+
+/// The restart policy.
+#[derive(Debug, Clone, Serialize, Deserialize, ToSchema)]
+pub struct RestartView {
+    /// `always`, `on-failure`, `never`.
+    pub policy: String,
+    /// The profile its figures came from.
+    pub profile: String,
+    /// Before the first restart.
+    pub initial_ms: u64,
+    /// Growth per attempt.
+    pub factor: f64,
+    /// The longest wait.
+    pub max_ms: u64,
+    /// Random share of the wait.
+    pub jitter: f64,
+    /// A process that lived this long counts as healthy.
+    pub reset_after_ms: u64,
+    /// Restarts in a row before giving up.
+    pub limit: Option<u32>,
+}
+
+/// How a unit is ended.
+#[derive(Debug, Clone, Serialize, Deserialize, ToSchema)]
+pub struct StopView {
+    /// The first signal.
+    pub signal: String,
+    /// Then the tree is killed.
+    pub grace_ms: u64,
+}
+
+/// A unit with all there is to know. The fields of `unit` stand beside the others.
+#[derive(Debug, Clone, Serialize, Deserialize, ToSchema)]
+pub struct UnitDetail {
+    /// The unit.
+    #[serde(flatten)]
+    pub unit: UnitView,
+    /// Its working directory.
+    pub cwd: String,
+    /// Names of variables that the configuration sets; values may be secret.
+    pub env_keys: Vec<String>,
+    /// When and how soon it is restarted.
+    pub restart: RestartView,
+    /// How it is ended.
+    pub stop: StopView,
+    /// Where its output is kept.
+    pub log_dir: String,
+    /// The same by command.
+    pub cli: String,
+    /// Units that start after this one.
+    pub dependents: Vec<String>,
+}
+
+/// All units.
+#[derive(Debug, Clone, Serialize, Deserialize, ToSchema)]
+pub struct UnitList {
+    /// By name.
+    pub units: Vec<UnitView>,
+}
+
+/// Which signal to send.
+#[derive(Debug, Clone, Serialize, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct SignalRequest {
+    /// Its name, with or without `SIG`.
+    pub signal: String,
+}
+
+/// One line that a unit wrote.
+#[derive(Debug, Clone, Serialize, Deserialize, ToSchema)]
+pub struct LogLine {
+    /// When (RFC 3339).
+    pub at: String,
+    /// `stdout` or `stderr`.
+    pub stream: String,
+    /// What, with bytes that are no UTF-8 replaced.
+    pub text: String,
+    /// Whether it was too long to be shown whole.
+    pub truncated: bool,
+}
+
+/// Lines and where they end.
+#[derive(Debug, Clone, Serialize, Deserialize, ToSchema)]
+pub struct LogPage {
+    /// In order.
+    pub lines: Vec<LogLine>,
+    /// Ask on from here.
+    pub cursor: String,
+}
+
+/// Tokens and money.
+#[derive(Debug, Clone, Serialize, Deserialize, ToSchema)]
+pub struct UsageView {
+    /// Input tokens that no cache knew.
+    pub fresh_input: u64,
+    /// Input tokens read from a cache.
+    pub cache_read: u64,
+    /// Input tokens written to a cache.
+    pub cache_write: u64,
+    /// Output tokens.
+    pub output: u64,
+    /// US dollars as the agent reckons.
+    pub cost_usd: Option<f64>,
+}
+
+/// A file that a run changed.
+#[derive(Debug, Clone, Serialize, Deserialize, ToSchema)]
+pub struct FileView {
+    /// Relative to the worktree.
+    pub path: String,
+    /// Git's letter.
+    pub status: String,
+}
+
+/// A run.
+#[derive(Debug, Clone, Serialize, Deserialize, ToSchema)]
+pub struct RunView {
+    /// Its id.
+    pub id: String,
+    /// The end of its id, for people.
+    pub short: String,
+    /// Which agent.
+    pub agent: String,
+    /// `claude`, `script`.
+    pub kind: String,
+    /// `preparing`, `starting`, `running`, `stopping`, `reported`, `failed`, `cancelled`.
+    pub state: String,
+    /// Why it is in this state, in one sentence.
+    pub why: String,
+    /// What was asked.
+    pub prompt: String,
+    /// The repository.
+    pub target: String,
+    /// Where the agent works.
+    pub worktree: Option<String>,
+    /// The branch made for it.
+    pub branch: Option<String>,
+    /// Changes in the target that are not in the worktree.
+    pub uncommitted: Option<u32>,
+    /// When it was asked for (RFC 3339).
+    pub created_at: String,
+    /// When the agent started (RFC 3339).
+    pub started_at: Option<String>,
+    /// When it was over (RFC 3339).
+    pub ended_at: Option<String>,
+    /// The last sign of life (RFC 3339).
+    pub last_event_at: Option<String>,
+    /// The agent's process id.
+    pub pid: Option<u32>,
+    /// Tokens and money so far.
+    pub usage: Option<UsageView>,
+    /// Events so far.
+    pub events: u64,
+    /// Lines that were not understood.
+    pub raw_lines: u64,
+    /// The agent's last words.
+    pub summary: Option<String>,
+    /// What differs in the worktree, once it ended.
+    pub files_changed: Option<Vec<FileView>>,
+}
+
+/// One event of a run's agent. The fields of the event stand beside the others.
+#[derive(Debug, Clone, Serialize, Deserialize, ToSchema)]
+pub struct RunEvent {
+    /// Its place in the journal.
+    pub seq: u64,
+    /// When (RFC 3339).
+    pub at: String,
+    /// `type` and what belongs to it.
+    #[serde(flatten)]
+    pub event: BTreeMap<String, Value>,
+}
+
+/// A run with what its agent said. The fields of `run` stand beside the others.
+#[derive(Debug, Clone, Serialize, Deserialize, ToSchema)]
+pub struct RunDetail {
+    /// The run.
+    #[serde(flatten)]
+    pub run: RunView,
+    /// What its agent said and did, in order.
+    pub stream: Vec<RunEvent>,
+    /// Whether the stream was cut at its limit; the journal has all.
+    pub stream_cut: bool,
+    /// The same by command.
+    pub cli: String,
+}
+
+/// Runs, newest first.
+#[derive(Debug, Clone, Serialize, Deserialize, ToSchema)]
+pub struct RunList {
+    /// The page.
+    pub runs: Vec<RunView>,
+    /// Ask on with `before` this id.
+    pub next: Option<String>,
+}
+
+/// A run as asked for.
+#[derive(Debug, Clone, Serialize, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct RunRequest {
+    /// What is asked.
+    pub prompt: String,
+    /// Which agent; the first one that can be started when none is named.
+    #[serde(default)]
+    pub agent: Option<String>,
+    /// The repository; the daemon's own folder when none is named.
+    #[serde(default)]
+    pub target: Option<String>,
+}
+
+/// An agent.
+#[derive(Debug, Clone, Serialize, Deserialize, ToSchema)]
+pub struct AgentView {
+    /// Its name.
+    pub name: String,
+    /// `claude`, `script`.
+    pub kind: Option<String>,
+    /// Whether it can be started.
+    pub found: bool,
+    /// Where its program lies, or which was looked for.
+    pub program: Option<String>,
+    /// In one sentence.
+    pub why: String,
+}
+
+/// All agents.
+#[derive(Debug, Clone, Serialize, Deserialize, ToSchema)]
+pub struct AgentList {
+    /// Those that can be started first.
+    pub agents: Vec<AgentView>,
+    /// What to do when there is none.
+    pub hint: Option<String>,
+}
+
+/// An event of the journal.
+#[derive(Debug, Clone, Serialize, Deserialize, ToSchema)]
+pub struct EventView {
+    /// Its place.
+    pub seq: u64,
+    /// The same as a cursor: `EPOCH-SEQ`.
+    pub cursor: String,
+    /// Its id.
+    pub id: String,
+    /// When (RFC 3339).
+    pub at: String,
+    /// `topic.verb` in the past tense.
+    pub kind: String,
+    /// What it is about.
+    pub topic: String,
+    /// Which one.
+    pub subject: String,
+    /// Who.
+    pub actor: String,
+    /// The event that led to it.
+    pub cause: Option<String>,
+    /// The first event of its chain.
+    pub chain: String,
+    /// Its depth in the chain.
+    pub hop: u32,
+    /// What exactly; `null` when it was erased.
+    #[schema(value_type = Option<Object>)]
+    pub body: Option<Value>,
+    /// In one sentence for people.
+    pub summary: String,
+}
+
+/// A page of the journal.
+#[derive(Debug, Clone, Serialize, Deserialize, ToSchema)]
+pub struct JournalPage {
+    /// In the order asked for.
+    pub events: Vec<EventView>,
+    /// Ask on from here, in the same direction.
+    pub next: Option<u64>,
+    /// The newest event.
+    pub head: u64,
+    /// The same as a cursor.
+    pub cursor: String,
+}
+
+/// An event with what led to it and what followed.
+#[derive(Debug, Clone, Serialize, Deserialize, ToSchema)]
+pub struct EventDetail {
+    /// The event.
+    pub event: EventView,
+    /// What led to it, oldest first.
+    pub causes: Vec<EventView>,
+    /// What it led to directly.
+    pub effects: Vec<EventView>,
+    /// Events of its whole chain, as far as counted.
+    pub chain_size: usize,
+}
+
+/// Something that does not verify.
+#[derive(Debug, Clone, Serialize, Deserialize, ToSchema)]
+pub struct AuditProblem {
+    /// Which event.
+    pub seq: Option<u64>,
+    /// Its id.
+    pub id: Option<String>,
+    /// Its kind.
+    pub kind: Option<String>,
+    /// What is wrong.
+    pub what: String,
+}
+
+/// What verifying the journal gave.
+#[derive(Debug, Clone, Serialize, Deserialize, ToSchema)]
+pub struct AuditView {
+    /// Whether all is as it was written.
+    pub ok: bool,
+    /// Events checked.
+    pub events: u64,
+    /// Seals checked.
+    pub seals: u64,
+    /// What is not.
+    pub problems: Vec<AuditProblem>,
+    /// The newest seal, to be kept elsewhere.
+    pub newest_seal: String,
+    /// When (RFC 3339).
+    pub checked_at: String,
+}
+
+/// Something wrong in the configuration.
+#[derive(Debug, Clone, Serialize, Deserialize, ToSchema)]
+pub struct ConfigProblem {
+    /// The file.
+    pub file: String,
+    /// From 1.
+    pub line: Option<u32>,
+    /// From 1.
+    pub column: Option<u32>,
+    /// The key, with dots.
+    pub path: String,
+    /// What is wrong.
+    pub message: String,
+    /// What is expected.
+    pub expected: Option<String>,
+    /// What to do.
+    pub hint: Option<String>,
+}
+
+/// A configuration that was refused.
+#[derive(Debug, Clone, Serialize, Deserialize, ToSchema)]
+pub struct Refused {
+    /// Since when (RFC 3339).
+    pub since: String,
+    /// What is wrong.
+    pub errors: Vec<ConfigProblem>,
+}
+
+/// The configuration in force.
+#[derive(Debug, Clone, Serialize, Deserialize, ToSchema)]
+pub struct ConfigView {
+    /// The file; `null` when there is none.
+    pub path: Option<String>,
+    /// The effective values, secrets hidden.
+    #[schema(value_type = Object)]
+    pub values: Value,
+    /// Set while the file is wrong; then the values are those of before.
+    pub refused: Option<Refused>,
+}
+
+/// What a reload changed.
+#[derive(Debug, Clone, Serialize, Deserialize, ToSchema)]
+pub struct ReloadView {
+    /// Names of units.
+    pub changed: Vec<String>,
+}
+
+/// Proof of who logs in: a link's code, or the token itself.
+#[derive(Debug, Clone, Default, Serialize, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct LoginRequest {
+    /// From the link that `orkestra up` prints; good for one login.
+    #[serde(default)]
+    pub code: Option<String>,
+    /// From `secrets/token` in the data folder.
+    #[serde(default)]
+    pub token: Option<String>,
+}
+
+/// A link that logs a browser in once.
+#[derive(Debug, Clone, Serialize, Deserialize, ToSchema)]
+pub struct LinkView {
+    /// The link.
+    pub url: String,
+}
+
+/// How to go down.
+#[derive(Debug, Clone, Default, Serialize, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct ShutdownRequest {
+    /// Units and runs go on without the daemon.
+    #[serde(default)]
+    pub keep_units: bool,
+}

@@ -1,0 +1,64 @@
+//! What every back end offers: [`Read`] and [`Write`], put together from one trait per topic.
+//!
+//! Both are object-safe, so that the engine can be handed `&dyn Read` and `&mut dyn Write` and never
+//! learns which database is below. `tests/it/conformance.rs` is what every back end must pass.
+
+use crate::audit::ReadAudit;
+use crate::blob::Blobs;
+use crate::consumer::{ReadConsumers, WriteConsumers};
+use crate::effect::{ReadEffects, WriteEffects};
+use crate::erase::WriteErase;
+use crate::error::Error;
+use crate::instance::{ReadInstances, WriteInstances};
+use crate::journal::{Head, ReadJournal, WriteJournal, read_head};
+use crate::login::{ReadLogins, WriteLogins};
+use crate::meta::{ReadMeta, WriteMeta};
+use crate::run::{ReadRuns, WriteRuns};
+use crate::unit::{ReadUnits, WriteUnits};
+use crate::usage::{ReadUsage, WriteUsage};
+use rusqlite::Connection;
+
+/// One consistent view of everything committed (inside a command: and of its own writes).
+pub trait Read:
+    ReadJournal
+    + ReadAudit
+    + ReadUnits
+    + ReadInstances
+    + ReadRuns
+    + ReadUsage
+    + ReadEffects
+    + ReadConsumers
+    + ReadMeta
+    + ReadLogins
+{
+}
+
+/// One command: all its writes are committed together, or none.
+pub trait Write:
+    Read
+    + WriteJournal
+    + WriteErase
+    + WriteUnits
+    + WriteInstances
+    + WriteRuns
+    + WriteUsage
+    + WriteEffects
+    + WriteConsumers
+    + WriteMeta
+    + WriteLogins
+{
+}
+
+/// What the SQLite implementations of the reading traits need; `Reader` and `Tx` have it.
+pub(crate) trait Rows {
+    fn connection(&self) -> &Connection;
+
+    fn blobs(&self) -> &Blobs;
+
+    /// A command sees the events it appended; a reader sees the committed row.
+    fn head_row(&self) -> Result<Head, Error> {
+        read_head(self.connection())
+    }
+}
+
+impl<R: Rows> Read for R {}

@@ -1,0 +1,277 @@
+/** The dashboard as a person uses it, against the real daemon. Tests run in order and share one login. */
+import AxeBuilder from '@axe-core/playwright';
+import type { BrowserContext, Locator, Page } from '@playwright/test';
+import { expect, expectLive, test } from './orkestra';
+
+test.describe.configure({ mode: 'serial' });
+
+let context: BrowserContext;
+let page: Page;
+const complaints: string[] = [];
+
+test.beforeAll(async ({ browser, link }) => {
+  context = await browser.newContext();
+  page = await context.newPage();
+  page.on('pageerror', (error) => complaints.push(error.message));
+  page.on('console', (message) => {
+    if (/Content Security Policy/i.test(message.text())) complaints.push(message.text());
+  });
+  await page.goto(link);
+});
+
+test.afterAll(async () => {
+  await context?.close();
+  expect(complaints).toEqual([]);
+});
+
+const at = (path: string) => new URL(path, page.url()).href;
+const row = (unit: string) => page.locator(`li[data-unit="${unit}"]`);
+const state = (within: Locator) => within.getByTestId('state');
+const ticks = (target: Page) => target.getByTestId('log-line').filter({ hasText: /tick \d+$/ });
+
+async function numbers(target: Page): Promise<number[]> {
+  const texts = await ticks(target).allInnerTexts();
+  return texts.map((text) => Number(/tick (\d+)/.exec(text)?.[1]));
+}
+
+test('the login link works once', async ({ browser, link }) => {
+  await expect(page.getByRole('region', { name: 'Running' })).toContainText('ticker');
+  expect(page.url()).not.toContain('login=');
+  await expectLive(page);
+
+  const second = await browser.newContext();
+  const stranger = await second.newPage();
+  await stranger.goto(link);
+  await expect(stranger.getByRole('alert')).toContainText('ORK-');
+  await expect(stranger.getByLabel('Token', { exact: true })).toBeVisible();
+  expect(stranger.url()).not.toContain('login=');
+  await stranger.goto(new URL('/units', link).href);
+  await expect(stranger.getByRole('button', { name: 'Log in' })).toBeVisible();
+  await second.close();
+});
+
+test('a unit stops and starts, and its state changes by itself', async () => {
+  await page.goto(at('/units'));
+  await expect(state(row('ticker'))).toHaveText('Running');
+  await expect(state(row('crasher'))).toHaveText('Backing off');
+  await expect(row('crasher')).toContainText('Starts in');
+  await page.evaluate(() => {
+    document.body.dataset.same = 'yes';
+  });
+  await page.getByRole('button', { name: 'Stop ticker' }).click();
+  await expect(state(row('ticker'))).toHaveText('Stopped');
+  await page.getByRole('button', { name: 'Start ticker' }).click();
+  await expect(state(row('ticker'))).toHaveText('Running');
+  expect(await page.evaluate(() => document.body.dataset.same)).toBe('yes');
+});
+
+test('keys walk, open and go', async () => {
+  await page.keyboard.press('j');
+  await expect(page.locator('[data-row]').first()).toBeFocused();
+  await page.keyboard.press('Enter');
+  await expect(page).toHaveURL(/\/units\/.+/);
+  for (const [key, path] of [
+    ['j', '/journal'],
+    ['r', '/runs'],
+    ['h', '/'],
+    ['u', '/units'],
+  ]) {
+    await page.keyboard.press('g');
+    await page.keyboard.press(key ?? '');
+    await expect(page).toHaveURL(at(path ?? ''));
+  }
+  await page.keyboard.press('Control+k');
+  await page.getByPlaceholder('Go somewhere or do something').fill('restart sleeper');
+  await page.keyboard.press('Enter');
+  await expect(page.getByRole('dialog')).toBeHidden();
+  await page.keyboard.press('g');
+  await page.keyboard.press('j');
+  await expect(page.locator('[data-kind="unit.restart_requested"]').first()).toContainText(
+    'sleeper',
+  );
+});
+
+test('a log is followed, searched and paused', async () => {
+  await page.goto(at('/units/ticker'));
+  const last = ticks(page).last();
+  await expect(last).toBeVisible();
+  const before = Math.max(...(await numbers(page)));
+  await expect.poll(async () => Math.max(...(await numbers(page)))).toBeGreaterThan(before + 5);
+  await expect(last).toBeInViewport();
+
+  const list = page.getByLabel('Log of ticker');
+  await expect
+    .poll(() => list.evaluate((each) => each.scrollHeight - each.clientHeight))
+    .toBeGreaterThan(300);
+  await list.hover();
+  await page.mouse.wheel(0, -200);
+  const latest = page.getByRole('button', { name: 'Latest' });
+  await expect(latest).toBeVisible();
+  const read = await list.evaluate((each) => each.scrollTop);
+  await page.waitForTimeout(1500);
+  expect(await list.evaluate((each) => each.scrollTop)).toBe(read);
+  await latest.click();
+  await expect(latest).toBeHidden();
+
+  await page.getByRole('button', { name: 'Pause' }).click();
+  const held = await numbers(page);
+  await expect(
+    page.getByRole('button', { name: /^Resume, [3-9]\d* new|^Resume, \d{2,} new/ }),
+  ).toBeVisible();
+  expect(await numbers(page)).toEqual(held);
+  await page.getByRole('button', { name: /^Resume/ }).click();
+
+  await page.getByText('Errors', { exact: true }).click();
+  await expect(page.locator('[data-stream="stderr"]').first()).toBeVisible();
+  await expect(page.locator('[data-stream="stdout"]')).toHaveCount(0);
+  await page.getByText('All', { exact: true }).click();
+  await page.getByLabel('Search the log').fill('warn');
+  await expect(page.locator('mark').first()).toHaveText('warn');
+  await expect(page.locator('[data-stream="stdout"]')).toHaveCount(0);
+
+  await page.getByRole('tab', { name: 'Restarts' }).click();
+  await expect(page.getByText('unit.started').first()).toBeVisible();
+});
+
+test('a run is watched while it works', async ({ orkestra }) => {
+  await page.goto(at('/runs'));
+  await page.getByRole('button', { name: 'New run' }).click();
+  const dialog = page.getByRole('dialog');
+  await dialog.getByLabel('What should be done?').fill('Say what is in this folder');
+  await dialog.getByRole('combobox', { name: 'Agent' }).click();
+  await page.getByRole('option', { name: 'helper' }).click();
+  await dialog.getByLabel('Folder').fill(orkestra.target);
+  await dialog.getByRole('button', { name: 'Start the run' }).click();
+
+  await expect(page).toHaveURL(/\/runs\/.+/);
+  await expect(page.getByTestId('run-text').first()).toContainText('I will look at the folder');
+  const call = page.getByTestId('tool-call');
+  await expect(call).toContainText('ls -la');
+  await expect(call).toHaveAttribute('data-state', 'done');
+  await expect(call).toHaveCount(1);
+  await call.getByRole('button').click();
+  await expect(call).toContainText('README.md from the test');
+  await expect(page.getByRole('main').getByTestId('state')).toHaveText('Reported');
+  await expect(page.getByText('All of it is done.').first()).toBeVisible();
+});
+
+test('the journal moves, filters, explains and verifies', async () => {
+  await page.goto(at('/journal'));
+  await expect(page.getByTestId('audit')).toHaveAttribute('data-ok', 'true');
+  const top = page.locator('[data-seq]').first();
+  const before = Number(await top.getAttribute('data-seq'));
+  const answer = await page.request.post(at('/api/v1/units/sleeper/restart'), {
+    headers: { origin: new URL(page.url()).origin },
+  });
+  expect(answer.ok()).toBe(true);
+  await expect.poll(async () => Number(await top.getAttribute('data-seq'))).toBeGreaterThan(before);
+
+  await page.getByRole('button', { name: 'run', exact: true }).click();
+  await expect(top).toHaveAttribute('data-kind', /^run\./);
+  await page.getByRole('button', { name: 'run', exact: true }).click();
+  await page.getByLabel('Filter by kind or subject').fill('unit.started');
+  await page.keyboard.press('Enter');
+  await expect(top).toHaveAttribute('data-kind', 'unit.started');
+  await top.click();
+  const drawer = page.getByRole('dialog');
+  await expect(drawer.getByRole('region', { name: 'Causes and effects' })).toContainText(
+    'unit.started',
+  );
+  await expect(drawer.getByRole('region', { name: 'Raw event' })).toContainText('{');
+  await page.keyboard.press('Escape');
+  await expect(drawer).toBeHidden();
+  await page.getByRole('button', { name: /remove this filter/ }).click();
+  await page.getByTestId('audit').click();
+  await expect(page.getByTestId('audit')).toContainText('Verified');
+});
+
+const places: [string, string, (target: Page) => Locator][] = [
+  ['home', '/', (target) => target.getByRole('region', { name: 'Needs you' })],
+  ['units', '/units', (target) => target.locator('[data-row]').first()],
+  ['unit', '/units/ticker', (target) => ticks(target).last()],
+  ['runs', '/runs', (target) => target.locator('[data-row]').first()],
+  ['new-run', '/runs?new', (target) => target.getByRole('dialog')],
+  ['journal', '/journal', (target) => target.locator('[data-row]').first()],
+];
+
+for (const look of ['light', 'dark', 'phone'] as const) {
+  test(`every page is accessible and fits: ${look}`, async ({ browser }) => {
+    test.setTimeout(180_000);
+    const other = await browser.newContext({
+      storageState: await context.storageState(),
+      colorScheme: look === 'dark' ? 'dark' : 'light',
+      reducedMotion: 'reduce',
+      viewport: look === 'phone' ? { width: 360, height: 740 } : { width: 1280, height: 800 },
+    });
+    const target = await other.newPage();
+    const check = async (name: string) => {
+      await target.screenshot({ path: `e2e/screenshots/${name}-${look}.png` });
+      const { violations } = await new AxeBuilder({ page: target }).analyze();
+      expect(
+        violations.map(({ id, nodes }) => [name, id, nodes.map((node) => node.target)]),
+      ).toEqual([]);
+      const tooWide = await target.evaluate(() => {
+        const main = document.querySelector('main');
+        return (
+          document.documentElement.scrollWidth > window.innerWidth ||
+          (main !== null && main.scrollWidth > main.clientWidth)
+        );
+      });
+      expect(tooWide, `${name} is wider than the page`).toBe(false);
+    };
+    for (const [name, path, ready] of places) {
+      await target.goto(at(path));
+      await expect(ready(target)).toBeVisible();
+      await expectLive(target);
+      await check(name);
+    }
+    await target.locator('[data-row]').first().click();
+    await expect(target.getByRole('region', { name: 'Raw event' })).toBeVisible();
+    await check('event');
+    await target.goto(at('/runs'));
+    await target.locator('[data-row]').first().click();
+    await expect(target.getByTestId('run-text').first()).toBeVisible();
+    await check('run');
+    await other.clearCookies();
+    await target.goto(at('/login'));
+    await expect(target.getByRole('button', { name: 'Log in' })).toBeVisible();
+    await check('login');
+    await other.close();
+  });
+}
+
+test('after a restart of the daemon the log goes on, each line once', async ({ orkestra }) => {
+  test.setTimeout(120_000);
+  await page.goto(at('/units/ticker'));
+  await expect(ticks(page).last()).toBeVisible();
+  await expectLive(page);
+  await page.evaluate(() => {
+    document.body.dataset.same = 'yes';
+  });
+  const { port } = orkestra;
+  await orkestra.down();
+  await expect(page.getByTestId('connection')).not.toHaveAttribute('data-state', 'live');
+  const before = Math.max(...(await numbers(page)));
+  await orkestra.up(port);
+  await expectLive(page);
+  await expect(page.getByRole('main').getByTestId('state')).toHaveText('Running');
+  await expect.poll(async () => Math.max(...(await numbers(page)))).toBeGreaterThan(before + 5);
+  expect(await page.evaluate(() => document.body.dataset.same)).toBe('yes');
+
+  // The list draws only what is seen: a tall page sees enough to compare it with the log itself.
+  await page.setViewportSize({ width: 1280, height: 6000 });
+  await expect.poll(async () => (await numbers(page)).length).toBeGreaterThan(20);
+  await page.getByRole('button', { name: 'Pause' }).click();
+  const seen = await numbers(page);
+  const answer = await page.request.get(at('/api/v1/units/ticker/logs?tail=5000'));
+  const { lines } = (await answer.json()) as { lines: { text: string }[] };
+  const written = lines.flatMap(({ text }) => {
+    const tick = /^tick (\d+)$/.exec(text);
+    return tick ? [Number(tick[1])] : [];
+  });
+  const from = written.indexOf(seen[0] ?? -1);
+  expect(seen, 'every line once, in order, none missing').toEqual(
+    written.slice(from, from + seen.length),
+  );
+  expect(seen[0]).toBeLessThan(before);
+});

@@ -1,0 +1,158 @@
+/** Starts the real `orkestra` in a folder of its own, and ends it by its process id. */
+import { type ChildProcess, spawn } from 'node:child_process';
+import { chmodSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { test as base, expect, type Page } from '@playwright/test';
+
+const START_MS = 20_000;
+const STOP_MS = 20_000;
+
+/** Counts up by the clock of its own file, so that numbers go on after a restart. */
+const TICKER = `#!/bin/sh
+n=$(cat "$1" 2>/dev/null || echo 0)
+while :; do
+  n=$((n + 1)); echo "$n" > "$1"
+  echo "tick $n"
+  if [ $((n % 5)) -eq 0 ]; then echo "warn $n" >&2; fi
+  sleep 0.1
+done
+`;
+
+/** A script agent: says something, uses a tool, ends. It ends early when stopped. */
+const AGENT = `#!/bin/sh
+cat > /dev/null
+echo '{"type":"text","text":"I will look at the folder first."}'
+sleep 1
+echo '{"type":"tool_call","id":"t1","name":"Bash","input":{"command":"ls -la"}}'
+sleep 1
+echo '{"type":"tool_result","id":"t1","output":"README.md from the test","is_error":false}'
+echo '{"type":"ended","ok":true,"summary":"All of it is done."}'
+`;
+
+export class Orkestra {
+  readonly folder = mkdtempSync(join(tmpdir(), 'orkestra-e2e-'));
+  readonly target = join(this.folder, 'project');
+  private child: ChildProcess | null = null;
+  private output = '';
+  port = 0;
+
+  constructor() {
+    mkdirSync(this.target);
+    mkdirSync(join(this.folder, 'home'), { mode: 0o700 });
+    const script = (name: string, text: string) => {
+      const path = join(this.folder, name);
+      writeFileSync(path, text);
+      chmodSync(path, 0o755);
+      return path;
+    };
+    const ticker = script('ticker.sh', TICKER);
+    const agent = script('agent.sh', AGENT);
+    const config = {
+      units: {
+        ticker: { command: [ticker, join(this.folder, 'count')], stop: { grace: '1s' } },
+        sleeper: { command: ['sleep', '1000000'] },
+        crasher: { command: ['false'], restart: { initial: '20s', max: '60s' } },
+      },
+      agents: { helper: { kind: 'script', command: [agent] } },
+    };
+    // JSON is YAML.
+    writeFileSync(join(this.folder, 'orkestra.yaml'), JSON.stringify(config, null, 2));
+  }
+
+  /** Starts the daemon and gives the login link it prints. */
+  async up(port = 0): Promise<string> {
+    const binary = process.env.ORKESTRA_BIN;
+    if (!binary) throw new Error('ORKESTRA_BIN must be the path of the orkestra binary');
+    const child = spawn(
+      binary,
+      [
+        'up',
+        '--home',
+        join(this.folder, 'home'),
+        '--config',
+        join(this.folder, 'orkestra.yaml'),
+        '--port',
+        String(port),
+      ],
+      {
+        cwd: this.target,
+        stdio: ['ignore', 'pipe', 'pipe'],
+        env: {
+          PATH: process.env.PATH,
+          HOME: this.folder,
+          TMPDIR: process.env.TMPDIR,
+          LANG: 'C.UTF-8',
+          NO_COLOR: '1',
+        },
+      },
+    );
+    this.child = child;
+    this.output = '';
+    return new Promise((resolve, reject) => {
+      const give = () => reject(new Error(`orkestra up printed no link:\n${this.output}`));
+      const timer = setTimeout(give, START_MS);
+      const read = (chunk: Buffer) => {
+        this.output += chunk;
+        const link = /http:\/\/127\.0\.0\.1:(\d+)\/#login=[^\s]+/.exec(this.output);
+        if (!link) return;
+        clearTimeout(timer);
+        this.port = Number(link[1]);
+        resolve(link[0]);
+      };
+      child.stdout?.on('data', read);
+      child.stderr?.on('data', read);
+      child.once('error', reject);
+      child.once('exit', give);
+    });
+  }
+
+  /** Ends the daemon: SIGTERM to its process id, nothing wider. */
+  async down(): Promise<void> {
+    const { child } = this;
+    this.child = null;
+    if (!child || child.exitCode !== null || child.signalCode !== null) return;
+    const ended = new Promise<void>((resolve) => child.once('exit', () => resolve()));
+    child.kill('SIGTERM');
+    const timer = setTimeout(() => child.kill('SIGKILL'), STOP_MS);
+    await ended;
+    clearTimeout(timer);
+  }
+
+  async remove(): Promise<void> {
+    await this.down();
+    rmSync(this.folder, { recursive: true, force: true });
+  }
+}
+
+interface Worker {
+  /** One daemon for all tests of a file. */
+  orkestra: Orkestra;
+  /** The login link it printed when it started. */
+  link: string;
+}
+
+export const test = base.extend<object, Worker>({
+  orkestra: [
+    // biome-ignore lint/correctness/noEmptyPattern: Playwright reads fixtures from this pattern.
+    async ({}, use) => {
+      const orkestra = new Orkestra();
+      await use(orkestra);
+      await orkestra.remove();
+    },
+    { scope: 'worker' },
+  ],
+  link: [
+    async ({ orkestra }, use) => {
+      await use(await orkestra.up());
+    },
+    { scope: 'worker' },
+  ],
+});
+
+/** The page follows the journal. */
+export async function expectLive(page: Page) {
+  await expect(page.getByTestId('connection')).toHaveAttribute('data-state', 'live');
+}
+
+export { expect };

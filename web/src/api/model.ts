@@ -1,0 +1,241 @@
+/** What the daemon sends: the read models of API v1. The words are the daemon's; nothing is derived here. */
+
+export type UnitState = 'stopped' | 'starting' | 'running' | 'backing_off' | 'failed' | 'stopping';
+export type Health = 'healthy' | 'degraded' | 'unhealthy' | 'unknown';
+
+export interface LastExit {
+  code: number | null;
+  signal: number | null;
+  signal_name: string | null;
+  reason: string;
+  /** The reason as a person would say it. */
+  words?: string;
+  at: string;
+  uptime_ms: number | null;
+}
+
+export interface Unit {
+  name: string;
+  state: UnitState;
+  health: Health;
+  why: string;
+  enabled: boolean;
+  held: boolean;
+  pid: number | null;
+  uptime_ms: number | null;
+  started_at: string | null;
+  since: string;
+  restarts: number;
+  next_start_at: string | null;
+  next_delay_ms: number | null;
+  command: string[];
+  after: Record<string, string>;
+  last_exit: LastExit | null;
+  generation: number;
+  instance: string | null;
+}
+
+export interface UnitDetail extends Unit {
+  cwd: string;
+  env_keys: string[];
+  restart: {
+    policy: string;
+    initial_ms: number;
+    factor: number;
+    max_ms: number;
+    jitter: number;
+    reset_after_ms: number;
+    profile: string | null;
+  };
+  stop: { signal: string; grace_ms: number };
+  cli: string;
+  dependents: string[];
+}
+
+export interface LogLine {
+  at: string;
+  stream: 'stdout' | 'stderr';
+  text: string;
+  truncated: boolean;
+}
+
+export interface LogPage {
+  lines: LogLine[];
+  cursor: string;
+}
+
+export type RunState =
+  | 'preparing'
+  | 'starting'
+  | 'running'
+  | 'stopping'
+  | 'reported'
+  | 'failed'
+  | 'cancelled'
+  | 'lost';
+
+export interface Usage {
+  fresh_input: number;
+  cache_read: number;
+  cache_write: number;
+  output: number;
+  cost_usd: number | null;
+}
+
+export interface FileChange {
+  path: string;
+  status: string;
+}
+
+export interface Run {
+  id: string;
+  short: string;
+  agent: string;
+  kind: string;
+  state: RunState;
+  why: string;
+  prompt: string;
+  target: string | null;
+  worktree: string | null;
+  branch: string | null;
+  created_at: string;
+  started_at: string | null;
+  ended_at: string | null;
+  last_event_at: string | null;
+  pid: number | null;
+  usage: Usage | null;
+  events: number;
+  summary: string | null;
+  files_changed: FileChange[] | null;
+}
+
+interface RunEventBase {
+  seq: number;
+  at: string;
+}
+
+interface Call {
+  id: string;
+  name: string;
+  input?: unknown;
+}
+
+export type RunEvent = RunEventBase &
+  (
+    | { type: 'text' | 'thinking' | 'question' | 'milestone'; text: string }
+    | { type: 'warning' | 'error'; message: string }
+    | { type: 'plan'; items: { text: string; status: string }[] }
+    | ({ type: 'tool_call' } & Call)
+    | { type: 'tool_result'; id: string; output?: string | null; is_error?: boolean }
+    | { type: 'retry'; attempt?: number; error?: string; delay_ms?: number | null }
+    | { type: 'permission_request'; tool: string; reason?: string | null }
+    | { type: 'permission_denied'; tool: string; message?: string | null }
+    | { type: 'raw'; detail?: string; preview?: string }
+    | { type: 'ended'; ok?: boolean; summary?: string | null; error?: string | null }
+    | { type: 'started' | 'usage' | 'file_change' }
+  );
+
+export interface RunDetail extends Run {
+  stream: RunEvent[];
+  /** The stream is longer than one answer. */
+  stream_cut?: boolean;
+  cli: string;
+}
+
+export interface RunPage {
+  runs: Run[];
+  next?: string | null;
+}
+
+export interface NeedsYou {
+  kind: string;
+  subject: string;
+  title: string;
+  since: string | null;
+  action: string | null;
+}
+
+export interface Daemon {
+  pid: number;
+  version: string;
+  home: string;
+  config: string | null;
+  url: string;
+  started_at: string;
+  uptime_ms: number;
+  epoch: number;
+  head: number;
+  node: string;
+  store: string;
+}
+
+export interface Status {
+  daemon: Daemon;
+  needs_you: NeedsYou[];
+  units: Unit[];
+  runs: Run[];
+}
+
+export interface Agent {
+  name: string;
+  kind: string | null;
+  found: boolean;
+  program: string | null;
+  why: string | null;
+}
+
+export interface AgentList {
+  agents: Agent[];
+  hint?: string | null;
+}
+
+export interface JournalEvent {
+  seq: number;
+  cursor: string;
+  id: string;
+  at: string;
+  kind: string;
+  topic: string;
+  subject: string;
+  actor: string;
+  cause: string | null;
+  chain: string;
+  hop: number;
+  body: Record<string, unknown> | null;
+  summary: string;
+}
+
+export interface JournalPage {
+  events: JournalEvent[];
+  next: number | null;
+  head: number;
+}
+
+/** What a list of events is narrowed to; `unit.*` is every kind of a topic. */
+export interface JournalFilter {
+  kind?: string;
+  topic?: string;
+  subject?: string;
+}
+
+export interface JournalEntry {
+  event: JournalEvent;
+  causes: JournalEvent[];
+  effects: JournalEvent[];
+  chain_size: number;
+}
+
+export interface Audit {
+  ok: boolean;
+  events: number;
+  seals: number;
+  problems: { seq: number | null; kind: string | null; what: string }[];
+  newest_seal: string | null;
+  checked_at: string;
+}
+
+export interface NewRun {
+  prompt: string;
+  agent?: string;
+  target?: string;
+}

@@ -1,0 +1,144 @@
+/** Every read model the pages use, each one endpoint; and every verb, each one POST. */
+import {
+  type InfiniteData,
+  infiniteQueryOptions,
+  queryOptions,
+  useMutation,
+  useQueryClient,
+} from '@tanstack/react-query';
+import { keepNewerEvents, keepNewerSteps } from '../live/apply';
+import { get, post, query } from './client';
+import type {
+  AgentList,
+  Audit,
+  JournalEntry,
+  JournalFilter,
+  JournalPage,
+  NewRun,
+  Run,
+  RunDetail,
+  RunPage,
+  Status,
+  Unit,
+  UnitDetail,
+} from './model';
+
+export type { JournalFilter };
+
+const api = '/api/v1';
+const name = encodeURIComponent;
+export const RUNS_PER_PAGE = 50;
+export const EVENTS_PER_PAGE = 100;
+
+export const statusQuery = queryOptions({
+  queryKey: ['status'],
+  queryFn: ({ signal }) => get<Status>(`${api}/status`, signal),
+});
+
+export const unitsQuery = queryOptions({
+  queryKey: ['units'],
+  queryFn: ({ signal }) =>
+    get<{ units: Unit[] }>(`${api}/units`, signal).then((answer) => answer.units),
+});
+
+export const unitQuery = (unit: string) =>
+  queryOptions({
+    queryKey: ['unit', unit],
+    queryFn: ({ signal }) => get<UnitDetail>(`${api}/units/${name(unit)}`, signal),
+  });
+
+export const runsQuery = infiniteQueryOptions({
+  queryKey: ['runs'],
+  queryFn: ({ signal, pageParam }) =>
+    get<RunPage>(`${api}/runs${query({ limit: RUNS_PER_PAGE, before: pageParam })}`, signal),
+  initialPageParam: null as string | null,
+  getNextPageParam: (page: RunPage) => page.next ?? undefined,
+});
+
+export const runQuery = (id: string) =>
+  queryOptions({
+    queryKey: ['run', id],
+    queryFn: ({ signal }) => get<RunDetail>(`${api}/runs/${name(id)}`, signal),
+    structuralSharing: (old, fresh) =>
+      keepNewerSteps(old as RunDetail | undefined, fresh as RunDetail),
+  });
+
+export const agentsQuery = queryOptions({
+  queryKey: ['agents'],
+  queryFn: ({ signal }) => get<AgentList>(`${api}/agents`, signal),
+});
+
+export type JournalData = InfiniteData<JournalPage, number | null>;
+
+export const journalQuery = (filter: JournalFilter) =>
+  infiniteQueryOptions({
+    queryKey: ['journal', filter],
+    queryFn: ({ signal, pageParam }) =>
+      get<JournalPage>(
+        `${api}/journal${query({ ...filter, limit: EVENTS_PER_PAGE, before: pageParam, order: 'desc' })}`,
+        signal,
+      ),
+    initialPageParam: null as number | null,
+    getNextPageParam: (page: JournalPage) => page.next ?? undefined,
+    structuralSharing: (old, fresh) =>
+      keepNewerEvents(old as JournalData | undefined, fresh as JournalData),
+  });
+
+export const entryQuery = (seq: number) =>
+  queryOptions({
+    queryKey: ['entry', seq],
+    queryFn: ({ signal }) => get<JournalEntry>(`${api}/journal/${seq}`, signal),
+  });
+
+/** Checking the whole chain costs time: once when looked at, then only when asked. */
+export const auditQuery = queryOptions({
+  queryKey: ['audit'],
+  queryFn: ({ signal }) => get<Audit>(`${api}/audit`, signal),
+  staleTime: Number.POSITIVE_INFINITY,
+});
+
+export type UnitVerb = 'start' | 'stop' | 'restart';
+
+export function useUnitVerb() {
+  const client = useQueryClient();
+  return useMutation({
+    mutationFn: ({ unit, verb }: { unit: string; verb: UnitVerb }) =>
+      post<Unit>(`${api}/units/${name(unit)}/${verb}`),
+    onSuccess: (unit) => {
+      client.setQueryData(unitsQuery.queryKey, (units) =>
+        units?.map((each) => (each.name === unit.name ? unit : each)),
+      );
+      client.setQueryData(unitQuery(unit.name).queryKey, (old) => old && { ...old, ...unit });
+      void client.invalidateQueries({ queryKey: ['status'] });
+    },
+  });
+}
+
+export function useNewRun() {
+  const client = useQueryClient();
+  return useMutation({
+    mutationFn: (run: NewRun) => post<Run>(`${api}/runs`, run),
+    onSuccess: () => client.invalidateQueries({ queryKey: ['runs'] }),
+  });
+}
+
+export function useStopRun() {
+  const client = useQueryClient();
+  return useMutation({
+    mutationFn: (id: string) => post<Run>(`${api}/runs/${name(id)}/stop`),
+    onSuccess: (run) => {
+      client.setQueryData(runQuery(run.id).queryKey, (old) => old && { ...old, ...run });
+    },
+  });
+}
+
+export function useReloadConfig() {
+  return useMutation({
+    mutationFn: () => post<{ changed: string[] }>(`${api}/config/reload`),
+  });
+}
+
+export const login = (proof: { code: string } | { token: string }) =>
+  post<void>(`${api}/login`, proof);
+
+export const logout = () => post<void>(`${api}/logout`);

@@ -1,0 +1,115 @@
+/** Ctrl-K: go anywhere, do anything that has a verb. */
+
+import { notifications } from '@mantine/notifications';
+import { Spotlight, type SpotlightActionGroupData } from '@mantine/spotlight';
+import {
+  IconLogout,
+  IconPlayerPlay,
+  IconPlayerStop,
+  IconPlus,
+  IconRefresh,
+  IconSearch,
+  IconServer2,
+  IconSettings,
+} from '@tabler/icons-react';
+import { useQuery } from '@tanstack/react-query';
+import { useNavigate } from 'react-router';
+import { logout, statusQuery, type UnitVerb, useReloadConfig, useUnitVerb } from '../api/queries';
+import { toastProblem } from '../parts/Problem';
+import { pages } from './pages';
+
+const verbs: [UnitVerb, string, typeof IconPlayerPlay][] = [
+  ['start', 'Start', IconPlayerPlay],
+  ['stop', 'Stop', IconPlayerStop],
+  ['restart', 'Restart', IconRefresh],
+];
+
+export function Palette() {
+  const navigate = useNavigate();
+  const { data: status } = useQuery(statusQuery);
+  const { mutate } = useUnitVerb();
+  const reload = useReloadConfig();
+  const units = status?.units ?? [];
+
+  const groups: SpotlightActionGroupData[] = [
+    {
+      group: 'Go to',
+      actions: [
+        ...pages.map(({ to, word, icon: Icon, key }) => ({
+          id: `go ${to}`,
+          label: word,
+          description: `g ${key}`,
+          leftSection: <Icon size={18} aria-hidden />,
+          onClick: () => void navigate(to),
+        })),
+        ...units.map((unit) => ({
+          id: `unit ${unit.name}`,
+          label: unit.name,
+          description: unit.why,
+          keywords: ['unit'],
+          leftSection: <IconServer2 size={18} aria-hidden />,
+          onClick: () => void navigate(`/units/${encodeURIComponent(unit.name)}`),
+        })),
+      ],
+    },
+    {
+      group: 'Do',
+      actions: [
+        {
+          id: 'new run',
+          label: 'New run',
+          description: 'Give an agent something to do',
+          leftSection: <IconPlus size={18} aria-hidden />,
+          onClick: () => void navigate('/runs?new'),
+        },
+        ...units.flatMap((unit) =>
+          verbs.map(([verb, word, Icon]) => ({
+            id: `${verb} ${unit.name}`,
+            label: `${word} ${unit.name}`,
+            leftSection: <Icon size={18} aria-hidden />,
+            onClick: () => mutate({ unit: unit.name, verb }, { onError: toastProblem }),
+          })),
+        ),
+        {
+          id: 'reload config',
+          label: 'Reload the configuration',
+          leftSection: <IconSettings size={18} aria-hidden />,
+          onClick: () =>
+            reload.mutate(undefined, {
+              onError: toastProblem,
+              onSuccess: ({ changed }) =>
+                notifications.show({
+                  title: 'Configuration loaded',
+                  message: changed.length ? `Changed: ${changed.join(', ')}` : 'Nothing changed.',
+                }),
+            }),
+        },
+        {
+          id: 'log out',
+          label: 'Log out',
+          leftSection: <IconLogout size={18} aria-hidden />,
+          onClick: () => void logout().then(() => window.location.assign('/login'), toastProblem),
+        },
+      ],
+    },
+  ];
+
+  return (
+    <Spotlight
+      actions={groups}
+      shortcut={['mod + K', '/']}
+      scrollable
+      overlayProps={{ backgroundOpacity: 0.25, blur: 2 }}
+      maxHeight={420}
+      highlightQuery
+      radius="lg"
+      attributes={{ content: { 'aria-label': 'Go somewhere or do something' } }}
+      nothingFound="Nothing has that name."
+      searchProps={{
+        leftSection: <IconSearch size={18} aria-hidden />,
+        placeholder: 'Go somewhere or do something',
+        'aria-label': 'Go somewhere or do something',
+      }}
+    />
+  );
+}

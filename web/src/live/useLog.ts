@@ -1,0 +1,88 @@
+/** The log of one unit: the last lines at once, then every new one. */
+import { useEffect, useState } from 'react';
+import { asProblem, get, type Problem } from '../api/client';
+import type { LogLine, LogPage } from '../api/model';
+import { append, emptyLog, type Log } from './log';
+import { type Connection, type Following, follow } from './stream';
+
+const FIRST_LINES = 1000;
+/** Lines are shown in groups: one drawing per group, however fast the unit writes. */
+const GROUP_MS = 80;
+
+export interface FollowedLog {
+  log: Log;
+  loading: boolean;
+  connection: Connection;
+  problem: Problem | null;
+}
+
+export function useLog(unit: string): FollowedLog {
+  const [log, setLog] = useState<Log>(emptyLog);
+  const [loading, setLoading] = useState(true);
+  const [problem, setProblem] = useState<Problem | null>(null);
+  const [connection, setConnection] = useState<Connection>({ state: 'connecting' });
+
+  useEffect(() => {
+    const base = `/api/v1/units/${encodeURIComponent(unit)}/logs`;
+    const abort = new AbortController();
+    let following: Following | null = null;
+    let held = emptyLog;
+    let timer: ReturnType<typeof setTimeout> | undefined;
+    let retry: ReturnType<typeof setTimeout> | undefined;
+    setLog(emptyLog);
+    setLoading(true);
+    setProblem(null);
+
+    const show = () => {
+      timer = undefined;
+      setLog(held);
+    };
+    const take = (lines: LogLine[], cursor: string) => {
+      held = append(held, lines, cursor);
+      timer ??= setTimeout(show, GROUP_MS);
+    };
+    const first = async () => {
+      const page = await get<LogPage>(`${base}?tail=${FIRST_LINES}`, abort.signal);
+      // Numbers go on across a reset, so that keys in the list stay unique.
+      held = append({ ...emptyLog, next: held.next }, page.lines, page.cursor);
+      setLog(held);
+      setLoading(false);
+      setProblem(null);
+      return page.cursor;
+    };
+    const start = async () => {
+      try {
+        const cursor = await first();
+        if (abort.signal.aborted) return;
+        following = follow({
+          cursor,
+          url: (at) => `${base}/stream?after=${encodeURIComponent(at ?? '')}`,
+          onConnection: setConnection,
+          restWhenHidden: true,
+          onMessage: (message) => {
+            if (message.event === 'reset') {
+              void first().then((at) => following?.moveTo(at));
+            } else if (message.event === 'lines') {
+              take((JSON.parse(message.data) as { lines: LogLine[] }).lines, message.id);
+            }
+          },
+        });
+      } catch (error) {
+        if (abort.signal.aborted) return;
+        const cause = asProblem(error);
+        setProblem(cause);
+        setLoading(false);
+        if (cause.status === 0 || cause.status >= 500) retry = setTimeout(start, 2000);
+      }
+    };
+    void start();
+    return () => {
+      abort.abort();
+      following?.stop();
+      clearTimeout(timer);
+      clearTimeout(retry);
+    };
+  }, [unit]);
+
+  return { log, loading, connection, problem };
+}

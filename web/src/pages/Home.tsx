@@ -1,0 +1,250 @@
+/** Needs you, Running, Idle. Quiet when all is well. */
+import { Button } from '@mantine/core';
+import {
+  IconAlertTriangle,
+  IconCircleX,
+  IconLock,
+  IconRefresh,
+  IconSettings,
+} from '@tabler/icons-react';
+import { useQuery } from '@tanstack/react-query';
+import { Link } from 'react-router';
+import type { NeedsYou, Run, Unit } from '../api/model';
+import { statusQuery, useReloadConfig, useUnitVerb } from '../api/queries';
+import { useGlow } from '../live/useGlow';
+import { Empty } from '../parts/Facts';
+import { Band, Head, Waiting } from '../parts/Page';
+import { ProblemNote, toastProblem } from '../parts/Problem';
+import { RunPill, type Tone, toneStyle, UnitPill } from '../parts/StatePill';
+import { Ago, Countdown, Since } from '../parts/Time';
+import { UnitActions } from '../parts/UnitActions';
+import { useRowKeys } from '../parts/useRowKeys';
+import { firstLine, money } from '../parts/words';
+import classes from './pages.module.css';
+
+const active = new Set<Run['state']>(['preparing', 'starting', 'running', 'stopping']);
+const moving = new Set<Unit['state']>(['starting', 'stopping', 'backing_off']);
+
+/** Idle is a glance; the page of runs has them all. */
+const RECENT_RUNS = 4;
+
+const unitLink = (name: string) => `/units/${encodeURIComponent(name)}`;
+
+export function Home() {
+  const { data, error } = useQuery(statusQuery);
+  useRowKeys();
+  if (!data) {
+    return (
+      <div className={classes.page}>
+        <Head title="Home" />
+        {error ? <ProblemNote error={error} /> : <Waiting />}
+      </div>
+    );
+  }
+  const { needs_you: needs, units, runs } = data;
+  const activeRuns = runs.filter((run) => active.has(run.state));
+  // What already needs you is not also idle.
+  const shownAbove = new Set(needs.map((need) => need.subject));
+  const restRuns = runs.filter((run) => !active.has(run.state) && !shownAbove.has(run.id));
+  const movingUnits = units.filter((unit) => moving.has(unit.state));
+  const steady = units.filter((unit) => unit.state === 'running');
+  const idle = units.filter(
+    (unit) => (unit.state === 'stopped' || unit.state === 'failed') && !shownAbove.has(unit.name),
+  );
+  const nothingRuns = activeRuns.length + movingUnits.length + steady.length === 0;
+
+  return (
+    <div className={classes.page}>
+      <h1 className="hidden-text">Home</h1>
+      <Band title="Needs you" note={needs.length || undefined}>
+        {needs.length === 0 ? (
+          <Empty>Nothing needs you. Enjoy the quiet.</Empty>
+        ) : (
+          needs.map((need) => (
+            <Need key={`${need.kind} ${need.subject} ${need.since}`} need={need} />
+          ))
+        )}
+      </Band>
+
+      <Band
+        title="Running"
+        note={activeRuns.length + movingUnits.length + steady.length || undefined}
+      >
+        {nothingRuns && (
+          <Empty>Nothing runs right now. Start a unit, or give an agent something to do.</Empty>
+        )}
+        {activeRuns.map((run) => (
+          <RunLine key={run.id} run={run} />
+        ))}
+        {movingUnits.map((unit) => (
+          <UnitLine key={unit.name} unit={unit} />
+        ))}
+        {steady.length > 0 && (
+          <ul className={classes.chips} aria-label="Units that run">
+            {steady.map((unit) => (
+              <Chip key={unit.name} unit={unit} />
+            ))}
+          </ul>
+        )}
+      </Band>
+
+      <Band title="Idle" note={idle.length || undefined}>
+        {idle.length + restRuns.length === 0 && (
+          <Empty>Nothing is idle. Everything you have is at work.</Empty>
+        )}
+        {idle.length > 0 && (
+          <ul className={classes.chips} aria-label="Units that do not run">
+            {idle.map((unit) => (
+              <Chip key={unit.name} unit={unit} />
+            ))}
+          </ul>
+        )}
+        {restRuns.slice(0, RECENT_RUNS).map((run) => (
+          <RunLine key={run.id} run={run} />
+        ))}
+        {restRuns.length > RECENT_RUNS && (
+          <Link to="/runs" className={`${classes.line} ${classes.more}`} data-row>
+            All runs
+          </Link>
+        )}
+      </Band>
+    </div>
+  );
+}
+
+const needFaces: Record<string, { tone: Tone; icon: typeof IconLock; word: string }> = {
+  unit_failed: { tone: 'red', icon: IconCircleX, word: 'Unit failed' },
+  run_failed: { tone: 'red', icon: IconCircleX, word: 'Run failed' },
+  config_refused: { tone: 'amber', icon: IconSettings, word: 'Configuration refused' },
+  store: { tone: 'red', icon: IconAlertTriangle, word: 'Store' },
+  audit: { tone: 'red', icon: IconLock, word: 'Journal' },
+};
+
+function needLink(need: NeedsYou): string {
+  if (need.kind === 'unit_failed') return unitLink(need.subject);
+  if (need.kind === 'run_failed') return `/runs/${encodeURIComponent(need.subject)}`;
+  return '/journal';
+}
+
+function Need({ need }: { need: NeedsYou }) {
+  const face = needFaces[need.kind] ?? { tone: 'amber', icon: IconAlertTriangle, word: need.kind };
+  const Icon = face.icon;
+  const verb = useUnitVerb();
+  const reload = useReloadConfig();
+  return (
+    <div
+      className={`${classes.line} ${classes.needLine}`}
+      style={toneStyle(face.tone)}
+      data-need={need.kind}
+    >
+      <Icon
+        size={18}
+        style={{ color: 'var(--tone)', flex: 'none' }}
+        role="img"
+        aria-label={face.word}
+      />
+      <div className={classes.grow}>
+        <Link to={needLink(need)} className={classes.open} data-row>
+          {need.title}
+        </Link>
+        {need.action && <div className="dim">{need.action}</div>}
+      </div>
+      <div className={classes.meta}>
+        <Ago at={need.since} />
+      </div>
+      {need.kind === 'unit_failed' && (
+        <Button
+          className={classes.above}
+          size="xs"
+          variant="default"
+          leftSection={<IconRefresh size={14} aria-hidden />}
+          loading={verb.isPending}
+          onClick={() =>
+            verb.mutate({ unit: need.subject, verb: 'start' }, { onError: toastProblem })
+          }
+        >
+          Start again
+        </Button>
+      )}
+      {need.kind === 'config_refused' && (
+        <Button
+          className={classes.above}
+          size="xs"
+          variant="default"
+          loading={reload.isPending}
+          onClick={() => reload.mutate(undefined, { onError: toastProblem })}
+        >
+          Load again
+        </Button>
+      )}
+    </div>
+  );
+}
+
+function UnitLine({ unit }: { unit: Unit }) {
+  const glow = useGlow<HTMLDivElement>(`${unit.state} ${unit.health} ${unit.instance}`);
+  return (
+    <div className={classes.line} ref={glow}>
+      <span className={classes.state}>
+        <UnitPill unit={unit} />
+      </span>
+      <div className={classes.grow}>
+        <Link to={unitLink(unit.name)} className={classes.open} data-row>
+          {unit.name}
+        </Link>
+        <div className="dim clip">{unit.why}</div>
+      </div>
+      <div className={classes.meta}>
+        {unit.state === 'backing_off' && unit.next_start_at ? (
+          <span className="num" style={{ color: 'var(--amber)' }}>
+            starts <Countdown at={unit.next_start_at} />
+          </span>
+        ) : (
+          <Since at={unit.since} />
+        )}
+      </div>
+      <div className={classes.above}>
+        <UnitActions unit={unit} compact />
+      </div>
+    </div>
+  );
+}
+
+function Chip({ unit }: { unit: Unit }) {
+  const glow = useGlow<HTMLLIElement>(`${unit.state} ${unit.health} ${unit.instance}`);
+  return (
+    <li className={classes.chip} ref={glow} title={unit.why}>
+      <UnitPill unit={unit} />
+      <Link to={unitLink(unit.name)} className={classes.open} data-row>
+        {unit.name}
+      </Link>
+      <span className={classes.meta}>
+        <Since at={unit.state === 'running' ? (unit.started_at ?? unit.since) : unit.since} />
+      </span>
+    </li>
+  );
+}
+
+function RunLine({ run }: { run: Run }) {
+  const glow = useGlow<HTMLDivElement>(run.state);
+  return (
+    <div className={classes.line} ref={glow}>
+      <span className={classes.state}>
+        <RunPill run={run} />
+      </span>
+      <div className={classes.grow}>
+        <div className="clip">
+          <Link to={`/runs/${run.id}`} className={classes.open} data-row>
+            {firstLine(run.prompt)}
+          </Link>
+        </div>
+        <div className="dim clip">{run.summary ?? run.why}</div>
+      </div>
+      <div className={classes.meta}>
+        <span>{run.agent}</span>
+        {run.usage?.cost_usd != null && <span className="num">{money(run.usage.cost_usd)}</span>}
+        <Ago at={run.ended_at ?? run.last_event_at ?? run.created_at} />
+      </div>
+    </div>
+  );
+}

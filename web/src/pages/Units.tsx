@@ -1,0 +1,98 @@
+/** Everything that is kept alive, with the verbs at hand. */
+import { useQuery } from '@tanstack/react-query';
+import { Link } from 'react-router';
+import type { Unit } from '../api/model';
+import { unitsQuery } from '../api/queries';
+import { useGlow } from '../live/useGlow';
+import { Empty } from '../parts/Facts';
+import { Head, Waiting } from '../parts/Page';
+import { ProblemNote } from '../parts/Problem';
+import { UnitPill } from '../parts/StatePill';
+import { Countdown, Since } from '../parts/Time';
+import { UnitActions } from '../parts/UnitActions';
+import { useRowKeys } from '../parts/useRowKeys';
+import { many } from '../parts/words';
+import classes from './pages.module.css';
+
+export function Units() {
+  const { data, error } = useQuery(unitsQuery);
+  useRowKeys();
+  return (
+    <div className={classes.page}>
+      <Head
+        title="Units"
+        why={
+          data &&
+          `${many(data.length, 'unit')}, ${data.filter((u) => u.state === 'running').length} running`
+        }
+      />
+      {!data && (error ? <ProblemNote error={error} /> : <Waiting rows={6} />)}
+      {data && (
+        <div className={classes.card}>
+          <div className={`${classes.unitRow} ${classes.columns}`} aria-hidden="true">
+            <span>State</span>
+            <span>Unit</span>
+            <span>Why</span>
+            <span className={classes.end}>Process</span>
+            <span className={classes.end}>Up</span>
+            <span className={classes.end}>Restarts</span>
+            <span />
+          </div>
+          {data.length === 0 && (
+            <Empty>
+              No units yet. Add one to the configuration, or type{' '}
+              <span className="mono">orkestra init</span>.
+            </Empty>
+          )}
+          <ul className={classes.card} style={{ border: 0, borderRadius: 0 }} aria-label="Units">
+            {data.map((unit) => (
+              <Row key={unit.name} unit={unit} />
+            ))}
+          </ul>
+        </div>
+      )}
+    </div>
+  );
+}
+
+function Row({ unit }: { unit: Unit }) {
+  const glow = useGlow<HTMLLIElement>(
+    `${unit.state} ${unit.health} ${unit.instance} ${unit.restarts}`,
+  );
+  return (
+    <li className={classes.unitRow} ref={glow} data-unit={unit.name}>
+      <span>
+        <UnitPill unit={unit} />
+      </span>
+      <Link
+        to={`/units/${encodeURIComponent(unit.name)}`}
+        className={`${classes.open} clip`}
+        data-row
+      >
+        {unit.name}
+      </Link>
+      <span className={`${classes.whyCell} ${classes.cell} clip`} title={unit.why}>
+        {unit.why}
+        {unit.state === 'backing_off' && unit.next_start_at && (
+          <span style={{ color: 'var(--amber)' }}>
+            {' '}
+            Starts <Countdown at={unit.next_start_at} />.
+          </span>
+        )}
+      </span>
+      <span className={`${classes.wide} ${classes.end} num mono`}>
+        {unit.pid ?? <span className="dim">–</span>}
+      </span>
+      <span className={`${classes.wide} ${classes.end} num`}>
+        <Since at={unit.pid === null ? null : unit.started_at} />
+      </span>
+      <span className={`${classes.wide} ${classes.end} num`}>
+        {unit.restarts || <span className="dim">0</span>}
+        <span className="hidden-text"> restarts</span>
+      </span>
+      <span className={`${classes.actions} ${classes.above} ${classes.end}`}>
+        <UnitActions unit={unit} compact />
+      </span>
+    </li>
+  );
+}
