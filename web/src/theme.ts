@@ -7,6 +7,7 @@ import {
   defaultVariantColorsResolver,
   type MantineColorsTuple,
   Modal,
+  Notification,
   Tooltip,
   type VariantColorsResolver,
 } from '@mantine/core';
@@ -70,6 +71,9 @@ export const theme = createTheme({
       styles: { title: { fontWeight: 600, fontSize: '1rem' } },
     }),
     Drawer: Drawer.extend({ styles: { title: { fontWeight: 600 } } }),
+    Notification: Notification.extend({
+      styles: { title: { fontWeight: 600 }, description: { color: 'var(--mantine-color-text)' } },
+    }),
     Tooltip: Tooltip.extend({ defaultProps: { openDelay: 300, withArrow: false } }),
   },
 });

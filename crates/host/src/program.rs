@@ -215,3 +215,11 @@ pub fn memory_of(pid: u32) -> Option<u64> {
     let pages: u64 = text.split(' ').nth(1)?.parse().ok()?;
     Some(pages.saturating_mul(rustix::param::page_size() as u64))
 }
+
+/// Whether a process that we started has ended; it is reaped then.
+pub fn child_has_ended(pid: u32) -> bool {
+    use rustix::process::{Pid, WaitOptions, waitpid};
+    let Some(pid) = i32::try_from(pid).ok().and_then(Pid::from_raw) else { return true };
+    // An error means that it is no child of ours any more.
+    !matches!(waitpid(Some(pid), WaitOptions::NOHANG), Ok(None))
+}

@@ -7,7 +7,7 @@ use crate::{Configuration, dashboard, routes};
 use axum::Router;
 use axum::middleware;
 use orkestra_engine::{Handle, TaskKind, Tasks};
-use std::net::{Ipv4Addr, SocketAddr};
+use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::sync::Arc;
 use tokio::net::{TcpListener, UnixListener};
@@ -25,8 +25,8 @@ pub struct Options {
     pub logins: Logins,
     /// The configuration.
     pub configuration: Arc<dyn Configuration>,
-    /// The port on 127.0.0.1; 0 takes a free one.
-    pub port: u16,
+    /// Where to listen: a loopback address; port 0 takes a free one.
+    pub address: SocketAddr,
     /// The data folder, for the socket.
     pub home: PathBuf,
     /// The version of this program.
@@ -60,7 +60,7 @@ pub(crate) struct App {
 /// # Errors
 /// The port is taken, or the socket cannot be made.
 pub async fn serve(options: Options, tasks: &Tasks) -> Result<Running, Error> {
-    let address = SocketAddr::from((Ipv4Addr::LOCALHOST, options.port));
+    let address = options.address;
     let listener = TcpListener::bind(address).await.map_err(|source| {
         if source.kind() == std::io::ErrorKind::AddrInUse {
             Error::PortTaken(address)

@@ -19,7 +19,7 @@ use subtle::ConstantTimeEq;
 pub(crate) const COOKIE: &str = "orkestra_session";
 
 /// The header by which the command line names itself, for the journal only.
-pub const CLIENT_HEADER: &str = "x-orkestra-client";
+pub(crate) const CLIENT_HEADER: &str = "x-orkestra-client";
 
 /// How long a link may lie around.
 const LINK_LIFE: SignedDuration = SignedDuration::from_hours(1);

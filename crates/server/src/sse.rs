@@ -36,9 +36,14 @@ impl Reader {
             // Marked as seen before reading: what is committed meanwhile wakes us again.
             self.head.borrow_and_update();
             let filter = Filter { after_seq: Some(self.after), limit: PAGE, ..self.filter.clone() };
-            let read = self.app.engine.store().read(move |read| read.events(&filter)).await;
+            let read = self
+                .app
+                .engine
+                .store()
+                .read(move |read| Ok((read.events(&filter)?, read.head()?.seq)))
+                .await;
             match read {
-                Ok(events) if !events.is_empty() => {
+                Ok((events, _)) if !events.is_empty() => {
                     for event in events {
                         self.after = event.seq;
                         let cursor = Cursor { epoch: self.epoch, seq: event.seq };
@@ -50,7 +55,9 @@ impl Reader {
                         );
                     }
                 }
-                Ok(_) => {
+                Ok((_, head)) => {
+                    // What the filter passed over need not be looked at again.
+                    self.after = self.after.max(head);
                     tokio::select! {
                         changed = self.head.changed() => if changed.is_err() { return None },
                         () = self.app.tasks.cancelled() => return None,

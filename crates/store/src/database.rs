@@ -44,6 +44,8 @@ pub(crate) fn connect(path: &Path, mode: Mode) -> Result<Connection, Error> {
         // On macOS a plain fsync leaves the data in the drive's cache; elsewhere this does nothing.
         connection.pragma_update(None, "fullfsync", true)?;
         connection.pragma_update(None, "checkpoint_fullfsync", true)?;
+        // Always, not only while erasing: moving a row within the file leaves a copy otherwise.
+        connection.pragma_update(None, "secure_delete", true)?;
         // After a burst the log is cut back instead of keeping its largest size for ever.
         connection.pragma_update(None, "journal_size_limit", 64 << 20)?;
     }
@@ -63,7 +65,6 @@ pub(crate) fn prepare(home: &Path, path: &Path) -> Result<Connection, Error> {
 /// Moves the write-ahead log into the database and cuts it to nothing; false when a reader still
 /// needs it. It does not wait for readers, for all commands would wait with it.
 pub(crate) fn empty_log(connection: &Connection) -> Result<bool, Error> {
-    connection.pragma_update(None, "secure_delete", false)?;
     connection.busy_timeout(Duration::ZERO)?;
     let busy =
         connection.query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |row| row.get::<_, i64>(0));

@@ -41,8 +41,7 @@ impl WriteErase for Tx<'_> {
         if kind == ERASED {
             return Err(Error::Conflict("what says that something was erased stays".to_owned()));
         }
-        // Freed pages are overwritten; the writer turns it off again and empties the log.
-        self.connection.pragma_update(None, "secure_delete", true)?;
+        // The file keeps no copy (`secure_delete`); the writer empties the log after the commit.
         self.scrub = true;
         self.trash_blobs("seq = ?1", seq)?;
         self.connection

@@ -58,7 +58,7 @@ pub(crate) struct Tx<'c> {
     /// Runs ahead of the row, which is written once at the end of the group.
     pub(crate) head: Head,
     pub(crate) appended: Vec<(Place, Hash)>,
-    /// A command erased something: remove its traces from free pages and the log after the commit.
+    /// A command erased something: remove its blobs and the traces in the log after the commit.
     pub(crate) scrub: bool,
 }
 

@@ -4,6 +4,7 @@
 mod audit;
 mod conformance;
 mod crash;
+mod erase;
 mod full;
 mod group;
 mod home;

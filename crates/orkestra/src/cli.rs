@@ -1,0 +1,269 @@
+//! The command line: `noun verb`, plus a few short verbs.
+
+use clap::{Args, Parser, Subcommand};
+use std::path::PathBuf;
+
+/// Keeps your programs and AI agents running and remembers everything.
+///
+/// Start it with `orkestra up`. It reads orkestra.yaml, keeps what is named there alive, and
+/// shows it in a browser. Everything that happens is in its journal.
+#[derive(Debug, Parser)]
+#[command(name = "orkestra", version, max_term_width = 100, disable_help_subcommand = true)]
+pub(crate) struct Cli {
+    /// The data folder [default: $ORKESTRA_HOME or ~/.orkestra]
+    #[arg(long, global = true, value_name = "FOLDER")]
+    pub(crate) home: Option<PathBuf>,
+    /// The configuration [default: $ORKESTRA_CONFIG, ./orkestra.yaml or ~/.orkestra/orkestra.yaml]
+    #[arg(long, global = true, value_name = "FILE")]
+    pub(crate) config: Option<PathBuf>,
+    /// What to do.
+    #[command(subcommand)]
+    pub(crate) command: Command,
+}
+
+/// Every verb; one file each in `commands/`.
+#[derive(Debug, Subcommand)]
+pub(crate) enum Command {
+    /// Start the daemon and everything it keeps running
+    Up(Up),
+    /// End the daemon, and with it everything it keeps running
+    Down(Down),
+    /// Show what needs you, what runs and what rests
+    Status(Json),
+    /// Check whether everything Orkestra needs is there
+    Doctor(Json),
+    /// Write a first orkestra.yaml
+    Init(Init),
+    /// Give an agent a task, or look at such runs
+    ///
+    /// Subcommand words win: `orkestra run -- list` asks an agent to "list".
+    #[command(args_conflicts_with_subcommands = true, subcommand_negates_reqs = true)]
+    Run(Run),
+    /// Start, stop and look at units
+    #[command(subcommand)]
+    Unit(Unit),
+    /// Show what a unit wrote
+    Logs(Logs),
+    /// Show the journal
+    Events(Events),
+    /// Verify, export and anchor the journal
+    #[command(subcommand)]
+    Audit(Audit),
+    /// Show and check the configuration
+    #[command(subcommand)]
+    Config(Config),
+    /// Show which agents can be started here
+    Agents(Json),
+    /// Print a link that logs a browser in once
+    Dashboard(Json),
+}
+
+/// For verbs that only read.
+#[derive(Debug, Args)]
+pub(crate) struct Json {
+    /// Print JSON
+    #[arg(long)]
+    pub(crate) json: bool,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Up {
+    /// Go on in the background
+    #[arg(long, short = 'd')]
+    pub(crate) detach: bool,
+    /// The port on this machine; 0 takes a free one [default: 8000]
+    #[arg(long, value_name = "PORT")]
+    pub(crate) port: Option<u16>,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Down {
+    /// End the daemon only; units and agents go on and are taken over by the next `up`
+    #[arg(long)]
+    pub(crate) keep_units: bool,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Init {
+    /// Where to write it
+    #[arg(default_value = "orkestra.yaml")]
+    pub(crate) file: PathBuf,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Run {
+    #[command(subcommand)]
+    pub(crate) verb: Option<RunVerb>,
+    #[command(flatten)]
+    pub(crate) new: NewRun,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct NewRun {
+    /// What the agent is to do; `-` reads it from standard input
+    #[arg(required = true)]
+    pub(crate) prompt: Option<String>,
+    /// Which agent [default: the first one that can be started]
+    #[arg(long, short)]
+    pub(crate) agent: Option<String>,
+    /// The git repository to work for; the agent gets a worktree of its own [default: here]
+    #[arg(long, short, value_name = "FOLDER")]
+    pub(crate) target: Option<PathBuf>,
+    /// Do not wait for the end
+    #[arg(long, short)]
+    pub(crate) detach: bool,
+    /// Print one JSON object per event
+    #[arg(long)]
+    pub(crate) json: bool,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum RunVerb {
+    /// Show runs, newest first
+    List {
+        /// How many
+        #[arg(long, short = 'n', default_value_t = 20)]
+        limit: usize,
+        #[command(flatten)]
+        json: Json,
+    },
+    /// Show a run and what its agent said and did
+    Show {
+        /// The run's id, or its end
+        id: String,
+        #[command(flatten)]
+        json: Json,
+    },
+    /// Cancel a run; its worktree stays
+    Stop {
+        /// The run's id, or its end
+        id: String,
+    },
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum Unit {
+    /// Show all units
+    List(Json),
+    /// Show one unit with all there is to know
+    Show {
+        /// Its name
+        name: String,
+        #[command(flatten)]
+        json: Json,
+    },
+    /// Start a unit
+    Start(Named),
+    /// Stop a unit; it stays stopped until it is started
+    Stop(Named),
+    /// Stop a unit and start it again
+    Restart(Named),
+    /// Send a signal to a unit's process
+    Signal {
+        /// Its name
+        name: String,
+        /// The signal: HUP, USR1, TERM …
+        signal: String,
+    },
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Named {
+    /// Its name
+    pub(crate) name: String,
+    /// Do not wait until it has settled
+    #[arg(long)]
+    pub(crate) no_wait: bool,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Logs {
+    /// The unit
+    pub(crate) name: String,
+    /// Go on as it writes
+    #[arg(long, short)]
+    pub(crate) follow: bool,
+    /// How many lines from the end
+    #[arg(long, short = 'n', default_value_t = 100)]
+    pub(crate) lines: usize,
+    /// With the time of each line
+    #[arg(long, short)]
+    pub(crate) time: bool,
+    /// Print one JSON object per line
+    #[arg(long)]
+    pub(crate) json: bool,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Events {
+    /// Go on as events happen
+    #[arg(long, short)]
+    pub(crate) follow: bool,
+    /// Only of this kind; `unit.*` for all about units; several with commas
+    #[arg(long, short)]
+    pub(crate) kind: Option<String>,
+    /// Only about this unit or run
+    #[arg(long, short)]
+    pub(crate) subject: Option<String>,
+    /// Only since: a time (2026-11-21T08:00:00Z) or a length of time (2h)
+    #[arg(long)]
+    pub(crate) since: Option<String>,
+    /// How many from the end
+    #[arg(long, short = 'n', default_value_t = 30)]
+    pub(crate) lines: usize,
+    /// Print one JSON object per event
+    #[arg(long)]
+    pub(crate) json: bool,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum Audit {
+    /// Recompute the whole journal and say what does not match
+    Verify {
+        /// Also compare with the anchors in this file
+        #[arg(long, value_name = "FILE")]
+        anchor: Option<PathBuf>,
+        #[command(flatten)]
+        json: Json,
+    },
+    /// Write events as JSON lines that others can verify
+    Export {
+        /// From this place in the journal
+        #[arg(long, default_value_t = 1)]
+        from: u64,
+        /// To this place [default: the newest]
+        #[arg(long)]
+        to: Option<u64>,
+        /// Where to [default: standard output]
+        #[arg(long, short, value_name = "FILE")]
+        output: Option<PathBuf>,
+    },
+    /// Print the newest seal, to be kept where nobody can rewrite it
+    Anchor {
+        /// Add it to this file
+        #[arg(long, short, value_name = "FILE")]
+        output: Option<PathBuf>,
+        #[command(flatten)]
+        json: Json,
+    },
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum Config {
+    /// Show the effective values
+    Show {
+        /// With where each comes from
+        #[arg(long)]
+        origin: bool,
+        #[command(flatten)]
+        json: Json,
+    },
+    /// Check the file without applying it
+    Check(Json),
+    /// Print where the file is
+    Path(Json),
+    /// Print the file's JSON schema, for editors
+    Schema,
+    /// Apply the changed file now (it is also watched)
+    Reload(Json),
+}

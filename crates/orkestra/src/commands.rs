@@ -1,0 +1,103 @@
+//! One file per verb.
+
+mod agents;
+mod audit;
+mod config;
+mod dashboard;
+mod doctor;
+mod down;
+mod events;
+mod init;
+mod logs;
+mod run;
+mod status;
+mod unit;
+mod up;
+
+use crate::cli::{Cli, Command};
+use crate::config::{Inputs, Loaded, Overrides, data_home, load};
+use crate::exit::{Code, Failure};
+use crate::surroundings::Surroundings;
+use orkestra_server::client::Client;
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+/// How commands end.
+pub(crate) type Outcome = Result<Code, Failure>;
+
+/// What every command may use.
+#[derive(Debug, Clone)]
+pub(crate) struct Context {
+    pub(crate) surroundings: Surroundings,
+    pub(crate) home_flag: Option<PathBuf>,
+    pub(crate) config_flag: Option<PathBuf>,
+    pub(crate) port_flag: Option<u16>,
+}
+
+impl Context {
+    fn inputs(&self) -> Inputs<'_> {
+        Inputs {
+            config_flag: self.config_flag.clone(),
+            cwd: self.surroundings.cwd.clone(),
+            home_dir: self.surroundings.user_home.clone(),
+            env: &self.surroundings.env,
+            flags: Overrides { home: self.home_flag.clone(), port: self.port_flag },
+        }
+    }
+
+    /// Loads the configuration as `up` would.
+    pub(crate) fn load(&self) -> Result<Loaded, crate::config::Errors> {
+        load(&self.inputs())
+    }
+
+    /// The data folder; the file is not needed for it and may be wrong.
+    pub(crate) fn home(&self) -> Result<PathBuf, Failure> {
+        Ok(data_home(&self.inputs())?.0)
+    }
+
+    /// The daemon's client.
+    pub(crate) fn client(&self) -> Result<Client, Failure> {
+        Ok(Client::new(&self.home()?)?)
+    }
+}
+
+/// Carries out one command.
+pub(crate) async fn run(cli: Cli, surroundings: Surroundings) -> ExitCode {
+    let port_flag = match &cli.command {
+        Command::Up(up) => up.port,
+        _ => None,
+    };
+    let context =
+        Context { surroundings, home_flag: cli.home, config_flag: cli.config, port_flag };
+    let outcome = match cli.command {
+        Command::Up(args) => up::run(context, args).await,
+        Command::Down(args) => down::run(context, args).await,
+        Command::Status(args) => status::run(context, args).await,
+        Command::Doctor(args) => doctor::run(context, args).await,
+        Command::Init(args) => init::run(&context, &args),
+        Command::Run(args) => run::run(context, args).await,
+        Command::Unit(args) => unit::run(context, args).await,
+        Command::Logs(args) => logs::run(context, args).await,
+        Command::Events(args) => events::run(context, args).await,
+        Command::Audit(args) => audit::run(context, args).await,
+        Command::Config(args) => config::run(context, args).await,
+        Command::Agents(args) => agents::run(context, args).await,
+        Command::Dashboard(args) => dashboard::run(context, args).await,
+    };
+    match outcome {
+        Ok(code) => code.into(),
+        Err(failure) => failure.tell(),
+    }
+}
+
+/// A text as one part of an address.
+pub(crate) fn encode(text: &str) -> String {
+    text.bytes()
+        .map(|byte| match byte {
+            b'a'..=b'z' | b'A'..=b'Z' | b'0'..=b'9' | b'.' | b'_' | b'-' | b'~' => {
+                char::from(byte).to_string()
+            }
+            other => format!("%{other:02X}"),
+        })
+        .collect()
+}

@@ -1,0 +1,207 @@
+//! `orkestra run …`.
+
+use super::{Context, Outcome, encode, events, status};
+use crate::cli::{NewRun, Run, RunVerb};
+use crate::exit::{Code, Failure};
+use crate::terminal::{self, Color, harmless, paint, shorten, state};
+use orkestra_server::client::Client;
+use orkestra_server::wire::{EventView, JournalPage, RunDetail, RunEvent, RunList, RunRequest, RunView};
+use serde_json::{Map, Value};
+use std::io::Read;
+
+/// The longest prompt read from standard input.
+const PROMPT_BYTES_MAX: u64 = 1024 * 1024;
+
+pub(super) async fn run(context: Context, args: Run) -> Outcome {
+    match args.verb {
+        None => begin(context, args.new).await,
+        Some(RunVerb::List { limit, json }) => {
+            let path = format!("/api/v1/runs?limit={}", limit.clamp(1, 500));
+            let list: RunList = context.client()?.get(&path).await?;
+            if json.json {
+                terminal::print_json(&list);
+            } else if list.runs.is_empty() {
+                terminal::complain("No runs yet. Begin one: orkestra run \"what to do\"");
+            } else {
+                terminal::print(&status::runs(list.runs.iter()));
+            }
+            Ok(Code::Success)
+        }
+        Some(RunVerb::Show { id, json }) => {
+            let path = format!("/api/v1/runs/{}", encode(&id));
+            let detail: RunDetail = context.client()?.get(&path).await?;
+            if json.json {
+                terminal::print_json(&detail);
+            } else {
+                show(&detail);
+            }
+            Ok(Code::Success)
+        }
+        Some(RunVerb::Stop { id }) => {
+            let path = format!("/api/v1/runs/{}/stop", encode(&id));
+            let run: RunView = context.client()?.post(&path, &()).await?;
+            terminal::complain(&format!("{}  {}  {}", run.short, state(&run.state), run.why));
+            Ok(Code::Success)
+        }
+    }
+}
+
+async fn begin(context: Context, args: NewRun) -> Outcome {
+    let prompt = match args.prompt.as_deref() {
+        Some("-") => {
+            let mut text = String::new();
+            std::io::stdin()
+                .take(PROMPT_BYTES_MAX)
+                .read_to_string(&mut text)
+                .map_err(|error| Failure::new(Code::Usage, format!("standard input cannot be read: {error}")))?;
+            text
+        }
+        Some(prompt) => prompt.to_owned(),
+        None => return Err(Failure::new(Code::Usage, "there is no prompt")),
+    };
+    let target = args.target.map_or_else(
+        || context.surroundings.cwd.clone(),
+        |target| context.surroundings.cwd.join(target),
+    );
+    let client = context.client()?;
+    let request = RunRequest {
+        prompt,
+        agent: args.agent,
+        target: Some(target.to_string_lossy().into_owned()),
+    };
+    // The key makes one run of a request that is sent twice because its answer was lost.
+    let key = uuid::Uuid::now_v7().to_string();
+    let run: RunView = client.post_once("/api/v1/runs", &request, Some(&key)).await?;
+    if args.detach {
+        if args.json {
+            terminal::print_json(&run);
+        } else {
+            terminal::print(&run.short);
+        }
+        return Ok(Code::Success);
+    }
+    if !args.json {
+        terminal::complain(&format!(
+            "Run {} by {}. Ctrl-C leaves it running; orkestra run stop {} cancels it.",
+            run.short, run.agent, run.short
+        ));
+    }
+    watch(&client, &run.id, args.json).await
+}
+
+/// Shows a run to its end, whatever happens to the daemon meanwhile.
+async fn watch(client: &Client, id: &str, json: bool) -> Outcome {
+    let filter = format!("&subject={}", encode(id));
+    let mut ended: Option<String> = None;
+    let mut each = |event: &EventView| {
+        let open = if json {
+            serde_json::to_string(event).is_ok_and(|line| terminal::print(&line))
+        } else {
+            tell(&event.kind, event.body.as_ref().and_then(Value::as_object))
+        };
+        if event.kind == "run.ended" {
+            let word = event.body.as_ref().and_then(|body| body.get("state")).and_then(Value::as_str);
+            ended = Some(word.unwrap_or_default().to_owned());
+        }
+        open && event.kind != "run.ended"
+    };
+    // What happened before we listen is read first, and the rest follows from there.
+    let page: JournalPage = client.get(&format!("/api/v1/journal?order=asc&limit=1000{filter}")).await?;
+    let mut open = true;
+    for event in &page.events {
+        open = open && each(event);
+    }
+    let mut cursor = match page.events.last() {
+        Some(last) => last.cursor.clone(),
+        None => page.cursor.clone(),
+    };
+    if open {
+        events::follow(client, &filter, &mut cursor, &mut each).await?;
+    }
+    match ended.as_deref() {
+        Some("reported") => {}
+        Some(_) => return finish(client, id, json, Code::RunFailed).await,
+        None => return Ok(Code::Success),
+    }
+    finish(client, id, json, Code::Success).await
+}
+
+async fn finish(client: &Client, id: &str, json: bool, code: Code) -> Outcome {
+    if !json {
+        let detail: RunDetail = client.get(&format!("/api/v1/runs/{}", encode(id))).await?;
+        terminal::complain(&summary(&detail.run));
+    }
+    Ok(code)
+}
+
+fn text<'a>(body: &'a Map<String, Value>, key: &str) -> &'a str {
+    body.get(key).and_then(Value::as_str).unwrap_or_default()
+}
+
+/// One event of a run for people; false when nobody reads any more.
+fn tell(kind: &str, body: Option<&Map<String, Value>>) -> bool {
+    let Some(body) = body else { return true };
+    let line = match kind {
+        "run.text" => harmless(text(body, "text")),
+        "run.thinking" => paint(Color::Grey, &shorten(text(body, "text"), 200)),
+        "run.tool_call" => {
+            let input = body.get("input").map(ToString::to_string).unwrap_or_default();
+            format!("{} {} {}", paint(Color::Blue, "→"), text(body, "name"), shorten(&input, 120))
+        }
+        "run.tool_result" => {
+            let failed = body.get("is_error") == Some(&Value::Bool(true));
+            let mark = if failed { paint(Color::Red, "✗") } else { paint(Color::Green, "←") };
+            format!("{mark} {}", shorten(text(body, "output"), 160))
+        }
+        "run.milestone" => format!("{} {}", paint(Color::Green, "◆"), harmless(text(body, "text"))),
+        "run.question" => format!("{} {}", paint(Color::Amber, "?"), harmless(text(body, "text"))),
+        "run.permission_denied" => {
+            format!("{} refused: {}", paint(Color::Amber, "!"), shorten(text(body, "tool"), 100))
+        }
+        "run.retry" | "run.error" | "run.warning" => {
+            let message = if kind == "run.retry" { text(body, "error") } else { text(body, "message") };
+            format!("{} {}", paint(Color::Amber, "!"), shorten(message, 200))
+        }
+        "run.raw" => paint(Color::Grey, &format!("· {}", shorten(text(body, "preview"), 160))),
+        _ => return true,
+    };
+    terminal::print(&line)
+}
+
+fn summary(run: &RunView) -> String {
+    let mut lines = vec![format!("{}  {}", state(&run.state), run.why)];
+    if let Some(usage) = &run.usage {
+        let cost = usage.cost_usd.map(|usd| format!(", ${usd:.4}")).unwrap_or_default();
+        lines.push(format!(
+            "tokens    {} fresh, {} cache read, {} cache written, {} output{cost}",
+            usage.fresh_input, usage.cache_read, usage.cache_write, usage.output
+        ));
+    }
+    if let Some(worktree) = &run.worktree {
+        lines.push(format!("worktree  {worktree}"));
+    }
+    if let Some(count) = run.uncommitted.filter(|count| *count > 0) {
+        lines.push(format!("note      {count} uncommitted changes of the target were not in the worktree"));
+    }
+    for file in run.files_changed.iter().flatten() {
+        lines.push(format!("  {} {}", file.status, harmless(&file.path)));
+    }
+    lines.join("\n")
+}
+
+fn show(detail: &RunDetail) {
+    let run = &detail.run;
+    terminal::print(&format!("Run {}  {}  {}", run.short, run.agent, run.created_at));
+    terminal::print(&format!("> {}\n", harmless(&run.prompt)));
+    for RunEvent { event, .. } in &detail.stream {
+        let body: Map<String, Value> = event.clone().into_iter().collect();
+        let kind = format!("run.{}", text(&body, "type"));
+        if !tell(&kind, Some(&body)) {
+            return;
+        }
+    }
+    if detail.stream_cut {
+        terminal::complain(&format!("(cut here; orkestra events --subject {} has all)", run.id));
+    }
+    terminal::print(&format!("\n{}", summary(run)));
+}

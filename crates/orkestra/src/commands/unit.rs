@@ -1,0 +1,99 @@
+//! `orkestra unit …`.
+
+use super::{Context, Outcome, status};
+use crate::cli::{Named, Unit};
+use crate::exit::{Code, Failure};
+use crate::terminal::{self, state};
+use orkestra_server::wire::{SignalRequest, UnitDetail, UnitList, UnitView};
+
+pub(super) async fn run(context: Context, args: Unit) -> Outcome {
+    let client = context.client()?;
+    match args {
+        Unit::List(json) => {
+            let list: UnitList = client.get("/api/v1/units").await?;
+            if json.json {
+                terminal::print_json(&list);
+            } else if list.units.is_empty() {
+                terminal::complain("No units are configured; `orkestra init` writes a first orkestra.yaml.");
+            } else {
+                terminal::print(&status::units(&list.units));
+            }
+            Ok(Code::Success)
+        }
+        Unit::Show { name, json } => {
+            let unit: UnitDetail = client.get(&address(&name, "")).await?;
+            if json.json {
+                terminal::print_json(&unit);
+            } else {
+                terminal::print(&detail(&unit));
+            }
+            Ok(Code::Success)
+        }
+        Unit::Start(named) => settle(&context, named, "start", &["running"]).await,
+        Unit::Stop(named) => settle(&context, named, "stop", &["stopped"]).await,
+        Unit::Restart(named) => settle(&context, named, "restart", &["running"]).await,
+        Unit::Signal { name, signal } => {
+            let unit: UnitView = client.post(&address(&name, "/signal"), &SignalRequest { signal }).await?;
+            terminal::complain(&format!("{}: {}", unit.name, unit.why));
+            Ok(Code::Success)
+        }
+    }
+}
+
+/// A name as part of an address: whatever is typed stays one part of it.
+fn address(name: &str, verb: &str) -> String {
+    format!("/api/v1/units/{}{verb}", super::encode(name))
+}
+
+async fn settle(context: &Context, named: Named, verb: &str, wanted: &[&str]) -> Outcome {
+    let wait = if named.no_wait { "" } else { "?wait=true" };
+    let path = address(&named.name, &format!("/{verb}{wait}"));
+    let unit: UnitView = context.client()?.post(&path, &()).await?;
+    terminal::complain(&format!("{}  {}  {}", unit.name, state(&unit.state), unit.why));
+    if named.no_wait || wanted.contains(&unit.state.as_str()) {
+        return Ok(Code::Success);
+    }
+    let mut failure = Failure::new(Code::Failure, format!("{} is {}", unit.name, unit.state.replace('_', " ")));
+    if let Some(exit) = &unit.last_exit
+        && !exit.last_lines.is_empty()
+    {
+        let lines: Vec<String> = exit.last_lines.iter().map(|line| terminal::harmless(line)).collect();
+        failure = failure.hint(format!("its last lines were:\n    {}", lines.join("\n    ")));
+    }
+    Err(failure)
+}
+
+fn detail(unit: &UnitDetail) -> String {
+    let view = &unit.unit;
+    let mut lines = vec![format!("{}  {}", view.name, state(&view.state)), view.why.clone(), String::new()];
+    let mut row = |name: &str, value: String| {
+        if !value.is_empty() {
+            lines.push(format!("{name:<12} {value}"));
+        }
+    };
+    row("process", view.pid.map(|pid| pid.to_string()).unwrap_or_default());
+    row("up", view.uptime_ms.map(terminal::duration).unwrap_or_default());
+    row("restarts", view.restarts.to_string());
+    row("next try", view.next_start_at.clone().unwrap_or_default());
+    if let Some(exit) = &view.last_exit {
+        row("last end", format!("{} at {}, after {}", exit.words, exit.at, terminal::duration(exit.uptime_ms)));
+        for line in &exit.last_lines {
+            row("", format!("| {}", terminal::harmless(line)));
+        }
+    }
+    row("command", view.command.join(" "));
+    row("folder", unit.cwd.clone());
+    row("variables", unit.env_keys.join(", "));
+    row("enabled", if view.enabled { "yes" } else { "no" }.to_owned());
+    row("after", view.after.keys().cloned().collect::<Vec<_>>().join(", "));
+    row("before", unit.dependents.join(", "));
+    let restart = &unit.restart;
+    row("restart", format!(
+        "{}, profile {}: {} growing ×{} to {}, ±{} %",
+        restart.policy, restart.profile, terminal::duration(restart.initial_ms), restart.factor,
+        terminal::duration(restart.max_ms), restart.jitter * 100.0
+    ));
+    row("stop", format!("{}, then killed after {}", unit.stop.signal, terminal::duration(unit.stop.grace_ms)));
+    row("logs", unit.log_dir.clone());
+    lines.join("\n")
+}

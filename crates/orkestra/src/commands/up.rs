@@ -1,0 +1,94 @@
+//! `orkestra up`.
+
+use super::{Context, Outcome};
+use crate::cli::Up;
+use crate::config::render_all;
+use crate::daemon;
+use crate::exit::{Code, Failure};
+use crate::terminal;
+use orkestra_server::client::Client;
+use orkestra_server::wire::{LinkView, StatusView};
+use std::path::Path;
+use std::time::Duration;
+
+/// How long a daemon in the background may take until it answers.
+const READY: Duration = Duration::from_secs(60);
+
+pub(super) async fn run(context: Context, args: Up) -> Outcome {
+    let loaded = context.load()?;
+    if !loaded.warnings.is_empty() {
+        terminal::complain(render_all(&loaded.warnings, terminal::error_has_color()).trim_end());
+    }
+    if args.detach {
+        return detach(&context, &loaded.settings.home).await;
+    }
+    log_to_stderr(&context);
+    let file = loaded.file.clone();
+    let daemon = daemon::start(context, loaded).await?;
+    match file {
+        Some(file) => terminal::complain(&format!("Orkestra runs by {file}.")),
+        None => terminal::complain("Orkestra runs without a configuration; `orkestra init` writes one."),
+    }
+    terminal::print(&format!("Dashboard: {}", daemon.login_url()?));
+    terminal::complain("The link logs one browser in; `orkestra dashboard` prints another. Ctrl-C ends all.");
+    daemon.run().await?;
+    Ok(Code::Success)
+}
+
+fn log_to_stderr(context: &Context) {
+    let filter = context.surroundings.env.get("ORKESTRA_LOG").map_or("warn,orkestra=info", |v| v.as_str());
+    let filter = tracing_subscriber::EnvFilter::try_new(filter)
+        .unwrap_or_else(|_| tracing_subscriber::EnvFilter::new("info"));
+    tracing_subscriber::fmt()
+        .with_env_filter(filter)
+        .with_writer(std::io::stderr)
+        .with_target(false)
+        .with_ansi(terminal::error_has_color())
+        .init();
+}
+
+/// Starts ourselves again without a terminal, and waits until it answers.
+async fn detach(context: &Context, home: &Path) -> Outcome {
+    if let Ok(Some(pid)) = orkestra_host::home::holder(home) {
+        return Err(Failure::new(Code::Refused, format!("a daemon (process {pid}) runs on {}", home.display()))
+            .hint("orkestra status shows it; orkestra down ends it"));
+    }
+    let program = std::env::current_exe().map_err(|error| Failure::of(&error))?;
+    let mut argv = vec![program.to_string_lossy().into_owned(), "up".to_owned()];
+    argv.extend(["--home".to_owned(), home.to_string_lossy().into_owned()]);
+    if let Some(file) = &context.config_flag {
+        let file = context.surroundings.cwd.join(file);
+        argv.extend(["--config".to_owned(), file.to_string_lossy().into_owned()]);
+    }
+    if let Some(port) = context.port_flag {
+        argv.extend(["--port".to_owned(), port.to_string()]);
+    }
+    let logs = home.join("logs");
+    std::fs::create_dir_all(&logs).map_err(|error| {
+        Failure::new(Code::Failure, format!("{} cannot be made: {error}", logs.display()))
+    })?;
+    let log = logs.join("daemon.log");
+    let begin = std::fs::metadata(&log).map_or(0, |facts| facts.len());
+    let env: Vec<_> = context.surroundings.env.clone().into_iter().collect();
+    let pid = orkestra_host::program::spawn_detached(&argv, &env, &log)?;
+    let deadline = tokio::time::Instant::now() + READY;
+    while tokio::time::Instant::now() < deadline {
+        if let Ok(client) = Client::new(home)
+            && let Ok(status) = client.get::<StatusView>("/api/v1/status").await
+            && status.daemon.pid == pid
+        {
+            let link: LinkView = client.post("/api/v1/login/link", &()).await?;
+            terminal::print(&format!("Dashboard: {}", link.url));
+            terminal::complain(&format!("The daemon is process {pid}; its log is {}.", log.display()));
+            return Ok(Code::Success);
+        }
+        if orkestra_host::program::child_has_ended(pid) {
+            break;
+        }
+        tokio::time::sleep(Duration::from_millis(50)).await;
+    }
+    let said = std::fs::read(&log).unwrap_or_default();
+    let said = said.get(usize::try_from(begin).unwrap_or(0)..).unwrap_or_default();
+    let said = String::from_utf8_lossy(said);
+    Err(Failure::new(Code::Failure, format!("the daemon did not come up:\n{}", said.trim_end())))
+}

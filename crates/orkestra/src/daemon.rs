@@ -1,0 +1,303 @@
+//! The daemon put together: lock, store, engine, server, configuration watch, signals.
+
+use crate::commands::Context;
+use crate::config::{Errors, Loaded, Problem, render_all};
+use crate::exit::{Code, Failure, chain};
+use crate::terminal;
+use orkestra_core::event::{Draft, Topic};
+use orkestra_engine::{Handle, RealWorld, TaskKind, Tasks, World};
+use orkestra_host::home::HomeLock;
+use orkestra_server::{Answer, Configuration, Logins, wire};
+use orkestra_store::Store;
+use serde_json::json;
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex, PoisonError};
+use tokio::signal::unix::{Signal, SignalKind, signal};
+
+/// This program's version.
+pub(crate) const VERSION: &str = env!("CARGO_PKG_VERSION");
+
+/// The configuration in force, and how to get the next one.
+struct Live {
+    context: Context,
+    engine: Handle,
+    state: Mutex<State>,
+    /// One reload at a time, or two could apply in the wrong order.
+    reloading: tokio::sync::Mutex<()>,
+}
+
+struct State {
+    loaded: Loaded,
+    refused: Option<wire::Refused>,
+}
+
+/// A running daemon.
+pub(crate) struct Daemon {
+    pub(crate) url: String,
+    engine: Handle,
+    live: Arc<Live>,
+    tasks: Tasks,
+    logins: Logins,
+    /// Held until the end: nobody else may use this home.
+    _lock: HomeLock,
+}
+
+/// Opens everything in order. After this the daemon serves.
+pub(crate) async fn start(context: Context, loaded: Loaded) -> Result<Daemon, Failure> {
+    let home = loaded.settings.home.clone();
+    let lock = take_home(&home)?;
+    refuse_network_disk(&home)?;
+    let nofile = orkestra_host::limits::raise_nofile();
+    let store = open_store(&home)?;
+    let tasks = Tasks::default();
+    let options = orkestra_engine::Options {
+        home: home.clone(),
+        store: store.clone(),
+        world: Arc::new(RealWorld),
+        env: context.surroundings.for_units(),
+        nofile,
+        units: loaded.settings.units.clone(),
+        agents: loaded.settings.agents.clone(),
+        version: VERSION.to_owned(),
+    };
+    let engine = orkestra_engine::start(options, &tasks).await.map_err(|error| Failure::of(&error))?;
+    let logins = Logins::open(&home, store).map_err(|error| Failure::of(&error))?;
+    let address = loaded.settings.address();
+    let live = Arc::new(Live {
+        context,
+        engine: engine.clone(),
+        state: Mutex::new(State { loaded, refused: None }),
+        reloading: tokio::sync::Mutex::new(()),
+    });
+    let server = orkestra_server::Options {
+        engine: engine.clone(),
+        logins: logins.clone(),
+        configuration: Arc::new(Shared(Arc::clone(&live))),
+        address,
+        home,
+        version: VERSION.to_owned(),
+    };
+    let running = match orkestra_server::serve(server, &tasks).await {
+        Ok(running) => running,
+        Err(error) => {
+            // Units that are up stay up: the next daemon takes them over.
+            engine.close(true, "daemon").await;
+            engine.closed().await;
+            return Err(Failure::of(&error)
+                .hint("The units that were started go on; `orkestra up` takes them over."));
+        }
+    };
+    let daemon = Daemon { url: running.url, engine, live, tasks, logins, _lock: lock };
+    daemon.watch_files();
+    Ok(daemon)
+}
+
+fn take_home(home: &Path) -> Result<HomeLock, Failure> {
+    HomeLock::acquire(home).map_err(|error| {
+        let code = match &error {
+            orkestra_host::Error::HomeLocked { .. } => Code::Refused,
+            _ => Code::Failure,
+        };
+        let failure = Failure::new(code, chain(&error));
+        match code {
+            Code::Refused => failure.hint("orkestra status shows it; orkestra down ends it"),
+            _ => failure.hint(format!(
+                "Make {} a folder that you own and can write, or name another with --home",
+                home.display()
+            )),
+        }
+    })
+}
+
+/// SQLite's locks cannot be trusted there, and a journal that forgets is worse than none.
+fn refuse_network_disk(home: &Path) -> Result<(), Failure> {
+    if orkestra_host::program::is_network_fs(home).unwrap_or(false) {
+        return Err(Failure::new(
+            Code::Refused,
+            format!("{} lies on a network file system", home.display()),
+        )
+        .hint("Name a folder on a local disk with --home"));
+    }
+    Ok(())
+}
+
+fn open_store(home: &Path) -> Result<Store, Failure> {
+    let ids = Arc::new(|| RealWorld.uuid());
+    let clock = Arc::new(|| RealWorld.now().at);
+    Store::open(orkestra_store::Options::new(home, ids, clock)).map_err(|error| {
+        let hint = match &error {
+            orkestra_store::Error::Newer { .. } => "Use the newer orkestra again, or another --home",
+            orkestra_store::Error::Full => "Make room on the disk",
+            orkestra_store::Error::ReadOnly => "Make the data folder writable",
+            _ => "Look at state.db in the data folder; a copy of the folder is a backup",
+        };
+        Failure::new(Code::Failure, chain(&error)).hint(hint)
+    })
+}
+
+impl Daemon {
+    /// A link that logs a browser in once.
+    pub(crate) fn login_url(&self) -> Result<String, Failure> {
+        let code = self.logins.link_code().map_err(|error| Failure::of(&error))?;
+        Ok(format!("{}/#login={code}", self.url))
+    }
+
+    /// Applies the file whenever it changes, also one that appears where it was looked for.
+    fn watch_files(&self) {
+        let candidates = {
+            let state = self.live.state.lock().unwrap_or_else(PoisonError::into_inner);
+            state.loaded.candidates.clone()
+        };
+        for path in candidates {
+            let live = Arc::clone(&self.live);
+            self.tasks.spawn(TaskKind::Service, watch(path, live));
+        }
+    }
+
+    /// Runs until it is told to end: by a signal, or by the API. A second signal ends it at once.
+    pub(crate) async fn run(self) -> Result<(), Failure> {
+        let failed = |error: std::io::Error| Failure::of(&error);
+        let mut terminate = signal(SignalKind::terminate()).map_err(failed)?;
+        let mut interrupt = signal(SignalKind::interrupt()).map_err(failed)?;
+        let mut hangup = signal(SignalKind::hangup()).map_err(failed)?;
+        let mut asked = false;
+        loop {
+            tokio::select! {
+                () = self.engine.closed() => break,
+                () = either(&mut terminate, &mut interrupt) => {
+                    if asked {
+                        terminal::complain("A second signal: ending at once. Units go on; `orkestra up` takes them over.");
+                        return Ok(());
+                    }
+                    asked = true;
+                    tracing::info!("Told to end; units are being stopped.");
+                    self.engine.close(false, "signal").await;
+                }
+                _ = hangup.recv() => {
+                    let _told_by_the_journal = self.live.apply("signal").await;
+                }
+            }
+        }
+        self.tasks.cancel();
+        let patience = std::time::Duration::from_secs(2);
+        let _slow = tokio::time::timeout(patience, self.tasks.wait()).await;
+        Ok(())
+    }
+}
+
+async fn either(a: &mut Signal, b: &mut Signal) {
+    tokio::select! {
+        _ = a.recv() => {}
+        _ = b.recv() => {}
+    }
+}
+
+async fn watch(path: PathBuf, live: Arc<Live>) {
+    let Ok(mut changes) = orkestra_host::watch::FileWatch::new(&path) else {
+        tracing::info!(path = %path.display(), "This place is not watched for a configuration.");
+        return;
+    };
+    loop {
+        changes.changed().await;
+        let _told_by_the_journal = live.apply("config").await;
+    }
+}
+
+fn on_the_wire(problem: &Problem) -> wire::ConfigProblem {
+    let number = |value: Option<usize>| value.and_then(|value| u32::try_from(value).ok());
+    wire::ConfigProblem {
+        file: problem.file.clone().unwrap_or_default(),
+        line: number(problem.line()),
+        column: number(problem.column()),
+        path: problem.path.clone(),
+        message: problem.message.clone(),
+        expected: problem.expected.clone(),
+        hint: problem.hint.clone(),
+    }
+}
+
+impl Live {
+    fn state(&self) -> std::sync::MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    async fn apply(&self, actor: &str) -> Result<Vec<String>, Vec<wire::ConfigProblem>> {
+        let _one_at_a_time = self.reloading.lock().await;
+        match self.context.load() {
+            Ok(loaded) => Ok(self.accept(loaded, actor).await),
+            Err(errors) => Err(self.refuse(&errors, actor).await),
+        }
+    }
+
+    async fn accept(&self, loaded: Loaded, actor: &str) -> Vec<String> {
+        let (same, restart, was_refused) = {
+            let state = self.state();
+            (
+                state.loaded.settings == loaded.settings,
+                state.loaded.settings.needs_daemon_restart(&loaded.settings),
+                state.refused.is_some(),
+            )
+        };
+        let (units, agents) = (loaded.settings.units.clone(), loaded.settings.agents.clone());
+        if !loaded.warnings.is_empty() {
+            terminal::complain(render_all(&loaded.warnings, terminal::error_has_color()).trim_end());
+        }
+        {
+            let mut state = self.state();
+            state.loaded = loaded;
+            state.refused = None;
+        }
+        if same && !was_refused {
+            return Vec::new();
+        }
+        let changed = self.engine.configure(units, agents, actor).await.unwrap_or_default();
+        if !restart.is_empty() {
+            tracing::warn!(keys = ?restart, "These take effect when the daemon is started again.");
+        }
+        let body = json!({"units": changed, "needs_restart": restart});
+        let kind = "daemon.config_reloaded";
+        self.engine.note(vec![Draft::new(kind, Topic::Daemon, "daemon", actor, body)]).await;
+        changed
+    }
+
+    async fn refuse(&self, errors: &Errors, actor: &str) -> Vec<wire::ConfigProblem> {
+        let problems: Vec<_> = errors.problems.iter().map(on_the_wire).collect();
+        let known = self.state().refused.as_ref().is_some_and(|refused| {
+            serde_json::to_value(&refused.errors).ok() == serde_json::to_value(&problems).ok()
+        });
+        if !known {
+            terminal::complain(errors.render(terminal::error_has_color()).trim_end());
+            terminal::complain("The running configuration stays.");
+            let since = self.engine.now().at.to_string();
+            self.state().refused = Some(wire::Refused { since, errors: problems.clone() });
+            let body = json!({"first": problems.first().map(|problem| &problem.message),
+                "errors": problems});
+            let kind = "daemon.config_refused";
+            self.engine.note(vec![Draft::new(kind, Topic::Daemon, "daemon", actor, body)]).await;
+        }
+        problems
+    }
+}
+
+/// What the server needs of it. The future owns what it uses, since the server may drop the
+/// request before the reload is done.
+struct Shared(Arc<Live>);
+
+impl Configuration for Shared {
+    fn path(&self) -> Option<PathBuf> {
+        self.0.state().loaded.path.clone()
+    }
+
+    fn values(&self) -> serde_json::Value {
+        self.0.state().loaded.values.clone()
+    }
+
+    fn refused(&self) -> Option<wire::Refused> {
+        self.0.state().refused.clone()
+    }
+
+    fn reload(&self, actor: &str) -> Answer<Result<Vec<String>, Vec<wire::ConfigProblem>>> {
+        let (live, actor) = (Arc::clone(&self.0), actor.to_owned());
+        Box::pin(async move { live.apply(&actor).await })
+    }
+}

@@ -1,0 +1,163 @@
+//! The terminal: data on standard output, all else on standard error; colour only where a person
+//! looks.
+
+use std::io::{IsTerminal, Write};
+
+/// Says something to the person, beside the data. A closed terminal is no reason to fail.
+pub(crate) fn complain(text: &str) {
+    let _closed = writeln!(std::io::stderr(), "{text}");
+}
+
+/// Prints data; false when nobody reads any more (`orkestra events -f | head`).
+pub(crate) fn print(text: &str) -> bool {
+    let mut out = std::io::stdout().lock();
+    writeln!(out, "{text}").and_then(|()| out.flush()).is_ok()
+}
+
+/// Prints bytes as they are.
+pub(crate) fn print_bytes(bytes: &[u8]) -> bool {
+    let mut out = std::io::stdout().lock();
+    out.write_all(bytes).and_then(|()| out.flush()).is_ok()
+}
+
+/// Prints a value as JSON, for programs.
+pub(crate) fn print_json(value: &impl serde::Serialize) -> bool {
+    serde_json::to_string_pretty(value).is_ok_and(|text| print(&text))
+}
+
+fn wants_color(is_terminal: bool) -> bool {
+    #[allow(clippy::disallowed_methods, reason = "the binary may read the environment")]
+    let no_color = std::env::var_os("NO_COLOR").is_some_and(|value| !value.is_empty());
+    is_terminal && !no_color
+}
+
+/// Whether standard output is a terminal that shows colour.
+pub(crate) fn has_color() -> bool {
+    wants_color(std::io::stdout().is_terminal())
+}
+
+/// The same for standard error.
+pub(crate) fn error_has_color() -> bool {
+    wants_color(std::io::stderr().is_terminal())
+}
+
+/// The palette of all surfaces.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Color {
+    /// Waiting, stopped.
+    Grey,
+    /// Working.
+    Blue,
+    /// Needs somebody, backing off.
+    Amber,
+    /// Running, verified.
+    Green,
+    /// Failed.
+    Red,
+}
+
+/// Text in a colour, on standard output.
+pub(crate) fn paint(color: Color, text: &str) -> String {
+    if has_color() { escape(color, text) } else { text.to_owned() }
+}
+
+/// Text as an error, on standard error.
+pub(crate) fn paint_error(text: &str) -> String {
+    if error_has_color() { escape(Color::Red, text) } else { text.to_owned() }
+}
+
+fn escape(color: Color, text: &str) -> String {
+    let code = match color {
+        Color::Grey => "90",
+        Color::Blue => "34",
+        Color::Amber => "33",
+        Color::Green => "32",
+        Color::Red => "31",
+    };
+    format!("\x1b[{code}m{text}\x1b[0m")
+}
+
+/// A state's mark, word and colour: never colour alone.
+pub(crate) fn state(word: &str) -> String {
+    let (mark, color) = match word {
+        "running" => ("●", Color::Green),
+        "reported" => ("✓", Color::Green),
+        "starting" | "stopping" | "preparing" => ("◐", Color::Blue),
+        "backing_off" => ("↻", Color::Amber),
+        "failed" => ("✗", Color::Red),
+        _ => ("○", Color::Grey),
+    };
+    paint(color, &format!("{mark} {}", word.replace('_', " ")))
+}
+
+/// Makes what a program wrote harmless for a terminal: control characters are shown, not obeyed.
+pub(crate) fn harmless(text: &str) -> String {
+    text.chars()
+        .map(|c| if c.is_control() && c != '\t' && c != '\n' { '\u{fffd}' } else { c })
+        .collect()
+}
+
+/// Columns that align, whatever colours are in them. The last column is not padded.
+pub(crate) fn table(header: &[&str], rows: &[Vec<String>]) -> String {
+    let columns = header.len();
+    let mut widths: Vec<usize> = header.iter().map(|text| width(text)).collect();
+    for row in rows {
+        for (index, cell) in row.iter().enumerate().take(columns) {
+            if let Some(known) = widths.get_mut(index) {
+                *known = (*known).max(width(cell));
+            }
+        }
+    }
+    let line = |cells: Vec<String>| {
+        let mut out = String::new();
+        for (index, cell) in cells.iter().enumerate() {
+            out.push_str(cell);
+            if index + 1 < cells.len() {
+                let pad = widths.get(index).copied().unwrap_or(0).saturating_sub(width(cell)) + 2;
+                out.push_str(&" ".repeat(pad));
+            }
+        }
+        out.trim_end().to_owned()
+    };
+    let mut lines = vec![paint(Color::Grey, &line(header.iter().map(|h| (*h).to_owned()).collect()))];
+    lines.extend(rows.iter().map(|row| line(row.clone())));
+    lines.join("\n")
+}
+
+/// Characters as shown: colour codes take no room.
+fn width(text: &str) -> usize {
+    let mut count = 0;
+    let mut in_code = false;
+    for c in text.chars() {
+        match (in_code, c) {
+            (false, '\x1b') => in_code = true,
+            (true, 'm') => in_code = false,
+            (true, _) => {}
+            (false, _) => count += 1,
+        }
+    }
+    count
+}
+
+/// A length of time for people: the two largest units.
+pub(crate) fn duration(ms: u64) -> String {
+    let secs = ms / 1_000;
+    match secs {
+        0 => format!("{ms} ms"),
+        1..=59 => format!("{secs} s"),
+        60..=3_599 => format!("{} min {} s", secs / 60, secs % 60),
+        3_600..=86_399 => format!("{} h {} min", secs / 3_600, secs % 3_600 / 60),
+        _ => format!("{} d {} h", secs / 86_400, secs % 86_400 / 3_600),
+    }
+}
+
+/// The beginning of a text, on one line.
+pub(crate) fn shorten(text: &str, chars: usize) -> String {
+    let line = harmless(&text.split_whitespace().collect::<Vec<_>>().join(" "));
+    if line.chars().count() <= chars {
+        return line;
+    }
+    let mut cut: String = line.chars().take(chars.saturating_sub(1)).collect();
+    cut.push('…');
+    cut
+}
