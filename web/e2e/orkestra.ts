@@ -1,5 +1,5 @@
 /** Starts the real `orkestra` in a folder of its own, and ends it by its process id. */
-import { type ChildProcess, spawn } from 'node:child_process';
+import { type ChildProcess, execFileSync, spawn } from 'node:child_process';
 import { chmodSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -30,6 +30,15 @@ echo '{"type":"tool_result","id":"t1","output":"README.md from the test","is_err
 echo '{"type":"ended","ok":true,"summary":"All of it is done."}'
 `;
 
+/** Runs need a repository with a commit; who commits is nobody's configuration but this one's. */
+function git(folder: string, ...words: string[]) {
+  const who = ['-c', 'user.name=Orkestra', '-c', 'user.email=orkestra@example.invalid'];
+  execFileSync('git', ['-C', folder, ...who, ...words], {
+    stdio: ['ignore', 'ignore', 'inherit'],
+    env: { PATH: process.env.PATH, HOME: folder, GIT_CONFIG_NOSYSTEM: '1' },
+  });
+}
+
 export class Orkestra {
   readonly folder = mkdtempSync(join(tmpdir(), 'orkestra-e2e-'));
   readonly target = join(this.folder, 'project');
@@ -39,6 +48,10 @@ export class Orkestra {
 
   constructor() {
     mkdirSync(this.target);
+    writeFileSync(join(this.target, 'README.md'), '# A project\n');
+    git(this.target, 'init', '--quiet', '--initial-branch=main');
+    git(this.target, 'add', '.');
+    git(this.target, 'commit', '--quiet', '--message=Begin');
     mkdirSync(join(this.folder, 'home'), { mode: 0o700 });
     const script = (name: string, text: string) => {
       const path = join(this.folder, name);
