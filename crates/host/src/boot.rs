@@ -1,4 +1,4 @@
-//! Which boot this is and when a process was started: a pid alone names nobody.
+//! Which machine and boot this is, and when a process was started: a pid alone names nobody.
 
 use std::fs;
 
@@ -8,6 +8,11 @@ use crate::error::{Doing, Error};
 pub fn boot_id() -> Result<String, Error> {
     let text = fs::read_to_string("/proc/sys/kernel/random/boot_id").doing("read the boot id")?;
     Ok(text.trim().to_owned())
+}
+
+/// What the machine is called, for people; two machines may have the same name.
+pub fn host_name() -> String {
+    rustix::system::uname().nodename().to_string_lossy().into_owned()
 }
 
 /// Start time of a process in ticks since boot; `None` when there is no such process.

@@ -58,8 +58,8 @@ pub(crate) enum Command {
     Dashboard(Json),
 }
 
-/// For verbs that only read.
-#[derive(Debug, Args)]
+/// For every verb (MISSION row 51).
+#[derive(Debug, Clone, Copy, Args)]
 pub(crate) struct Json {
     /// Print JSON
     #[arg(long)]
@@ -74,6 +74,8 @@ pub(crate) struct Up {
     /// The port on this machine; 0 takes a free one [default: 8000]
     #[arg(long, value_name = "PORT")]
     pub(crate) port: Option<u16>,
+    #[command(flatten)]
+    pub(crate) json: Json,
 }
 
 #[derive(Debug, Args)]
@@ -81,6 +83,8 @@ pub(crate) struct Down {
     /// End the daemon only; units and agents go on and are taken over by the next `up`
     #[arg(long)]
     pub(crate) keep_units: bool,
+    #[command(flatten)]
+    pub(crate) json: Json,
 }
 
 #[derive(Debug, Args)]
@@ -88,6 +92,8 @@ pub(crate) struct Init {
     /// Where to write it
     #[arg(default_value = "orkestra.yaml")]
     pub(crate) file: PathBuf,
+    #[command(flatten)]
+    pub(crate) json: Json,
 }
 
 #[derive(Debug, Args)]
@@ -138,6 +144,8 @@ pub(crate) enum RunVerb {
     Stop {
         /// The run's id, or its end
         id: String,
+        #[command(flatten)]
+        json: Json,
     },
 }
 
@@ -164,6 +172,8 @@ pub(crate) enum Unit {
         name: String,
         /// The signal: HUP, USR1, TERM …
         signal: String,
+        #[command(flatten)]
+        json: Json,
     },
 }
 
@@ -174,6 +184,8 @@ pub(crate) struct Named {
     /// Do not wait until it has settled
     #[arg(long)]
     pub(crate) no_wait: bool,
+    #[command(flatten)]
+    pub(crate) json: Json,
 }
 
 #[derive(Debug, Args)]
@@ -228,6 +240,9 @@ pub(crate) enum Audit {
     },
     /// Write events as JSON lines that others can verify
     Export {
+        /// JSON lines are all it writes, so this changes nothing
+        #[arg(long)]
+        json: bool,
         /// From this place in the journal
         #[arg(long, default_value_t = 1)]
         from: u64,
@@ -263,7 +278,7 @@ pub(crate) enum Config {
     /// Print where the file is
     Path(Json),
     /// Print the file's JSON schema, for editors
-    Schema,
+    Schema(Json),
     /// Apply the changed file now (it is also watched)
     Reload(Json),
 }

@@ -74,6 +74,38 @@ pub(crate) async fn logged_in(
     }
 }
 
+/// What a refusal of the framework may say about itself.
+const DETAIL_BYTES_MAX: usize = 4 * 1024;
+
+/// Gives every refusal below `/api` the form of a problem, also those that no handler made: a body
+/// that is no JSON, a parameter of the wrong type, a method that there is not, a panic.
+pub(crate) async fn problems(request: Request, next: Next) -> Response {
+    let is_api = request.uri().path().starts_with("/api/");
+    let response = next.run(request).await;
+    let status = response.status();
+    let is_problem = response
+        .headers()
+        .get(header::CONTENT_TYPE)
+        .is_some_and(|kind| kind == "application/problem+json");
+    if !is_api || is_problem || !(status.is_client_error() || status.is_server_error()) {
+        return response;
+    }
+    let allow = response.headers().get(header::ALLOW).cloned();
+    let body = axum::body::to_bytes(response.into_body(), DETAIL_BYTES_MAX).await.unwrap_or_default();
+    let said = String::from_utf8_lossy(&body).trim().to_owned();
+    let detail = if said.is_empty() {
+        status.canonical_reason().unwrap_or("refused").to_lowercase()
+    } else {
+        said
+    };
+    let code = if status.is_server_error() { "ORK-0001" } else { "ORK-0002" };
+    let mut response = Problem::new(status, code, detail).into_response();
+    if let Some(allow) = allow {
+        response.headers_mut().insert(header::ALLOW, allow);
+    }
+    response
+}
+
 /// Headers for every answer: nothing foreign is loaded, nothing is framed, nothing is guessed.
 pub(crate) async fn headers(request: Request, next: Next) -> Response {
     let is_api = request.uri().path().starts_with("/api/");

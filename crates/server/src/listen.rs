@@ -127,4 +127,5 @@ fn router(app: App) -> Router {
         .fallback(dashboard::file)
         .layer(RequestBodyLimitLayer::new(BODY_BYTES_MAX))
         .layer(CatchPanicLayer::new())
+        .layer(middleware::from_fn(guard::problems))
 }

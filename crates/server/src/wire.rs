@@ -34,6 +34,8 @@ pub struct DaemonView {
     pub epoch: u64,
     /// The newest event.
     pub head: u64,
+    /// What this machine is called.
+    pub host: String,
     /// This machine's id.
     pub node: String,
     /// `ok`, `full` or `unwritable`.
@@ -217,6 +219,8 @@ pub struct LogPage {
     pub lines: Vec<LogLine>,
     /// Ask on from here.
     pub cursor: String,
+    /// Lines between the cursor that was asked for and the first line were rotated away.
+    pub gap: bool,
 }
 
 /// Tokens and money.
@@ -308,9 +312,9 @@ pub struct RunDetail {
     /// The run.
     #[serde(flatten)]
     pub run: RunView,
-    /// What its agent said and did, in order.
+    /// What its agent said and did, in order: the newest, or those after the place asked for.
     pub stream: Vec<RunEvent>,
-    /// Whether the stream was cut at its limit; the journal has all.
+    /// Whether there is more: older events, or with `after` later ones; the journal has all.
     pub stream_cut: bool,
     /// The same by command.
     pub cli: String,

@@ -4,7 +4,7 @@
 //! Files are only ever added and the oldest removed; without renames a reader needs no luck.
 
 use core::ffi::CStr;
-use std::os::fd::{AsRawFd, OwnedFd};
+use std::os::fd::{AsRawFd, OwnedFd, RawFd};
 
 use crate::options::WhenFull;
 use crate::sys::{self, Errno};
@@ -38,6 +38,8 @@ struct Carry {
 pub(crate) struct Log {
     path: &'static CStr,
     dir: Option<OwnedFd>,
+    /// Nothing was opened yet: the file of an earlier life may go on.
+    first: bool,
     file: Option<OwnedFd>,
     pub(crate) seq: u64,
     size: u64,
@@ -69,6 +71,7 @@ impl Log {
         Ok(Self {
             path,
             dir: None,
+            first: true,
             file: None,
             seq,
             size: 0,
@@ -365,6 +368,14 @@ impl Log {
                 self.dir = Some(sys::open_at(libc::AT_FDCWD, self.path, flags, 0)?);
                 continue;
             };
+            if self.first {
+                self.first = false;
+                if let Some((file, size)) = going_on(dir.as_raw_fd(), name.c_str(), self.max) {
+                    self.file = Some(file);
+                    self.size = size;
+                    return Ok(());
+                }
+            }
             match sys::open_at(dir.as_raw_fd(), name.c_str(), flags, 0o600) {
                 Ok(file) => {
                     self.file = Some(file);
@@ -383,4 +394,13 @@ impl Log {
         }
         Err(libc::EEXIST)
     }
+}
+
+/// The file that an earlier life of the unit left, when it has room and ends with a whole entry.
+/// Without this a unit that crashes in a row would push out what led to it, one file per crash.
+fn going_on(dir: RawFd, name: &CStr, max: u64) -> Option<(OwnedFd, u64)> {
+    let file = sys::open_at(dir, name, libc::O_RDWR | libc::O_APPEND, 0).ok()?;
+    let size = sys::facts(&file).ok()?.size;
+    let whole = size == 0 || sys::byte_at(&file, size - 1) == Some(b'\n');
+    (whole && size < max).then_some((file, size))
 }

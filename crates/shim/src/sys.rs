@@ -174,6 +174,16 @@ pub(crate) fn facts(fd: &impl AsRawFd) -> Result<FileFacts, Errno> {
     })
 }
 
+/// The byte at a place of a file; `None` when it cannot be read.
+pub(crate) fn byte_at(fd: &impl AsRawFd, place: u64) -> Option<u8> {
+    let mut byte = 0_u8;
+    // SAFETY: there is room for one byte.
+    let len = unsafe {
+        libc::pread(fd.as_raw_fd(), (&raw mut byte).cast(), 1, place.cast_signed())
+    };
+    (len == 1).then_some(byte)
+}
+
 /// Bytes waiting in a pipe.
 pub(crate) fn waiting(fd: &impl AsRawFd) -> usize {
     let mut count: c_int = 0;

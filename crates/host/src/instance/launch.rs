@@ -253,7 +253,7 @@ fn arguments(launch: &Launch) -> Result<Vec<CString>, Error> {
     add("grace_ms", launch.grace.as_millis().to_string().as_bytes());
     match &launch.output {
         Output::Log { dir, max_bytes, keep, full } => {
-            let seq = crate::output::next_log_seq(dir)?;
+            let seq = crate::output::current_log_seq(dir)?;
             add("mode", b"log");
             add("log_dir", &path(dir));
             add("log_seq", seq.to_string().as_bytes());

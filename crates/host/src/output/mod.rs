@@ -132,9 +132,9 @@ impl LogReader {
     }
 }
 
-/// The number the next instance's first log file gets.
-pub fn next_log_seq(dir: &Path) -> Result<u64, Error> {
-    Ok(sequence(dir)?.last().map_or(1, |last| last + 1))
+/// The number of the file that the next instance goes on with: the newest one, while it has room.
+pub(crate) fn current_log_seq(dir: &Path) -> Result<u64, Error> {
+    Ok(sequence(dir)?.last().copied().unwrap_or(1))
 }
 
 /// The numbers of the files that exist, in order.

@@ -15,7 +15,7 @@ pub(super) async fn run(context: Context, args: Audit) -> Outcome {
     let store = open(&context.home()?)?;
     match args {
         Audit::Verify { anchor, json } => verify(&store, anchor.as_deref(), json.json).await,
-        Audit::Export { from, to, output } => export(&store, from, to, output.as_deref()).await,
+        Audit::Export { from, to, output, json: _ } => export(&store, from, to, output.as_deref()).await,
         Audit::Anchor { output, json } => anchor(&store, output.as_deref(), json.json).await,
     }
 }
@@ -148,9 +148,10 @@ async fn anchor(store: &Store, output: Option<&Path>, as_json: bool) -> Outcome 
             .map_err(|error| Failure::new(Code::Failure, format!("{}: {error}", path.display())))?;
         writeln!(file, "{line}").map_err(|error| Failure::of(&error))?;
         terminal::complain(&format!("Added to {}.", path.display()));
-    } else if as_json {
+    }
+    if as_json {
         terminal::print_json(&json!({"anchor": line}));
-    } else {
+    } else if output.is_none() {
         terminal::print(&line);
     }
     Ok(Code::Success)

@@ -37,7 +37,8 @@ pub(super) async fn run(context: Context, args: Config) -> Outcome {
                     .hint("orkestra init writes one; without it the defaults hold")),
             }
         }
-        Config::Schema => {
+        // It is JSON anyway.
+        Config::Schema(_) => {
             terminal::print_json(&schema());
             Ok(Code::Success)
         }

@@ -26,6 +26,11 @@ pub(super) async fn run(context: Context, args: Down) -> Outcome {
         tokio::time::sleep(Duration::from_millis(20)).await;
     }
     let running = status.units.iter().filter(|unit| unit.pid.is_some()).count();
+    if args.json.json {
+        let body = serde_json::json!({"pid": status.daemon.pid, "keep_units": args.keep_units, "units": running});
+        terminal::print_json(&body);
+        return Ok(Code::Success);
+    }
     terminal::complain(&match (args.keep_units, running) {
         (true, _) => format!("The daemon has ended; {running} units go on."),
         (false, _) => format!("The daemon has ended, and {running} units with it."),

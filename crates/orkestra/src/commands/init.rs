@@ -15,7 +15,11 @@ pub(super) fn run(context: &Context, args: &Init) -> Outcome {
     let written = file.and_then(|mut file| file.write_all(config::example().as_bytes()));
     match written {
         Ok(()) => {
-            terminal::complain(&format!("Wrote {shown}. Next: orkestra up"));
+            if args.json.json {
+                terminal::print_json(&serde_json::json!({"file": path.display().to_string()}));
+            } else {
+                terminal::complain(&format!("Wrote {shown}. Next: orkestra up"));
+            }
             Ok(Code::Success)
         }
         Err(error) if error.kind() == std::io::ErrorKind::AlreadyExists => {

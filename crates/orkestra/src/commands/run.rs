@@ -37,10 +37,14 @@ pub(super) async fn run(context: Context, args: Run) -> Outcome {
             }
             Ok(Code::Success)
         }
-        Some(RunVerb::Stop { id }) => {
+        Some(RunVerb::Stop { id, json }) => {
             let path = format!("/api/v1/runs/{}/stop", encode(&id));
             let run: RunView = context.client()?.post(&path, &()).await?;
-            terminal::complain(&format!("{}  {}  {}", run.short, state(&run.state), run.why));
+            if json.json {
+                terminal::print_json(&run);
+            } else {
+                terminal::complain(&format!("{}  {}  {}", run.short, state(&run.state), run.why));
+            }
             Ok(Code::Success)
         }
     }

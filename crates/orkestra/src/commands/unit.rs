@@ -32,9 +32,13 @@ pub(super) async fn run(context: Context, args: Unit) -> Outcome {
         Unit::Start(named) => settle(&context, named, "start", &["running"]).await,
         Unit::Stop(named) => settle(&context, named, "stop", &["stopped"]).await,
         Unit::Restart(named) => settle(&context, named, "restart", &["running"]).await,
-        Unit::Signal { name, signal } => {
+        Unit::Signal { name, signal, json } => {
             let unit: UnitView = client.post(&address(&name, "/signal"), &SignalRequest { signal }).await?;
-            terminal::complain(&format!("{}: {}", unit.name, unit.why));
+            if json.json {
+                terminal::print_json(&unit);
+            } else {
+                terminal::complain(&format!("{}: {}", unit.name, unit.why));
+            }
             Ok(Code::Success)
         }
     }
@@ -49,7 +53,11 @@ async fn settle(context: &Context, named: Named, verb: &str, wanted: &[&str]) ->
     let wait = if named.no_wait { "" } else { "?wait=true" };
     let path = address(&named.name, &format!("/{verb}{wait}"));
     let unit: UnitView = context.client()?.post(&path, &()).await?;
-    terminal::complain(&format!("{}  {}  {}", unit.name, state(&unit.state), unit.why));
+    if named.json.json {
+        terminal::print_json(&unit);
+    } else {
+        terminal::complain(&format!("{}  {}  {}", unit.name, state(&unit.state), unit.why));
+    }
     if named.no_wait || wanted.contains(&unit.state.as_str()) {
         return Ok(Code::Success);
     }

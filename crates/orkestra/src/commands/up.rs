@@ -1,7 +1,7 @@
 //! `orkestra up`.
 
 use super::{Context, Outcome};
-use crate::cli::Up;
+use crate::cli::{Json, Up};
 use crate::config::render_all;
 use crate::daemon;
 use crate::exit::{Code, Failure};
@@ -20,7 +20,7 @@ pub(super) async fn run(context: Context, args: Up) -> Outcome {
         terminal::complain(render_all(&loaded.warnings, terminal::error_has_color()).trim_end());
     }
     if args.detach {
-        return detach(&context, &loaded.settings.home).await;
+        return detach(&context, &loaded.settings.home, args.json).await;
     }
     log_to_stderr(&context);
     let file = loaded.file.clone();
@@ -29,10 +29,19 @@ pub(super) async fn run(context: Context, args: Up) -> Outcome {
         Some(file) => terminal::complain(&format!("Orkestra runs by {file}.")),
         None => terminal::complain("Orkestra runs without a configuration; `orkestra init` writes one."),
     }
-    terminal::print(&format!("Dashboard: {}", daemon.login_url()?));
+    tell(args.json, std::process::id(), &daemon.login_url()?);
     terminal::complain("The link logs one browser in; `orkestra dashboard` prints another. Ctrl-C ends all.");
     daemon.run().await?;
     Ok(Code::Success)
+}
+
+/// Prints where the dashboard is, on one line, so that whoever started us can wait for it.
+fn tell(json: Json, pid: u32, url: &str) {
+    terminal::print(&if json.json {
+        serde_json::json!({"pid": pid, "dashboard": url}).to_string()
+    } else {
+        format!("Dashboard: {url}")
+    });
 }
 
 fn log_to_stderr(context: &Context) {
@@ -48,7 +57,7 @@ fn log_to_stderr(context: &Context) {
 }
 
 /// Starts ourselves again without a terminal, and waits until it answers.
-async fn detach(context: &Context, home: &Path) -> Outcome {
+async fn detach(context: &Context, home: &Path, json: Json) -> Outcome {
     if let Ok(Some(pid)) = orkestra_host::home::holder(home) {
         return Err(Failure::new(Code::Refused, format!("a daemon (process {pid}) runs on {}", home.display()))
             .hint("orkestra status shows it; orkestra down ends it"));
@@ -78,7 +87,7 @@ async fn detach(context: &Context, home: &Path) -> Outcome {
             && status.daemon.pid == pid
         {
             let link: LinkView = client.post("/api/v1/login/link", &()).await?;
-            terminal::print(&format!("Dashboard: {}", link.url));
+            tell(json, pid, &link.url);
             terminal::complain(&format!("The daemon is process {pid}; its log is {}.", log.display()));
             return Ok(Code::Success);
         }

@@ -452,7 +452,7 @@ fn explain(kind: &ErrorKind) -> (Option<&'static str>, Option<&'static str>) {
             Some("write `\\\\`, or use single quotes, in which a backslash is a backslash"),
         ),
         ErrorKind::RecursionLimitExceeded => (Some("too many levels inside each other"), None),
-        _ => (None, None),
+        _ => (None, Some("check the brackets, quotes and indentation here and above")),
     }
 }
 

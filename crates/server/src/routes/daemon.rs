@@ -56,6 +56,7 @@ pub(crate) async fn status(State(app): State<App>) -> Result<Json<StatusView>, P
         uptime_ms: now.boot_ms.saturating_sub(app.started_boot_ms),
         epoch: head.epoch,
         head: head.seq,
+        host: orkestra_host::boot::host_name(),
         node: app.engine.store().node().to_string(),
         store: store_word(app.engine.store_state()).to_owned(),
     };

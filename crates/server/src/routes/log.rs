@@ -42,7 +42,7 @@ pub(crate) fn page_of(page: &Page) -> LogPage {
             text,
         }
     });
-    LogPage { lines: lines.collect(), cursor: page.cursor.to_string() }
+    LogPage { lines: lines.collect(), cursor: page.cursor.to_string(), gap: page.gap }
 }
 
 fn unreadable(error: &orkestra_host::Error) -> Problem {

@@ -153,22 +153,39 @@ pub(crate) async fn create(
     Ok((StatusCode::CREATED, Json(view_of(&run))))
 }
 
-/// A run with what its agent said and did.
-#[utoipa::path(get, path = "/api/v1/runs/{id}",
+/// Which of a run's events.
+#[derive(Debug, Deserialize, utoipa::IntoParams)]
+#[into_params(parameter_in = Query)]
+pub(crate) struct Since {
+    /// Only later than this place in the journal, oldest first; without it the newest.
+    after: Option<u64>,
+}
+
+/// A run with what its agent said and did: the newest events, or those after a place.
+#[utoipa::path(get, path = "/api/v1/runs/{id}", params(Since),
     responses((status = 200, body = RunDetail), (status = 404, body = Problem)))]
 pub(crate) async fn show(
     State(app): State<App>,
     Path(id): Path<String>,
+    Query(since): Query<Since>,
 ) -> Result<Json<RunDetail>, Problem> {
     let run = find(&app, &id).await?;
+    let newest_first = since.after.is_none();
     let filter = Filter {
+        after_seq: since.after,
         topic: Some("run".to_owned()),
         subject: Some(run.id.to_string()),
-        limit: STREAM_MAX,
+        // One more tells whether there is more.
+        limit: STREAM_MAX + 1,
+        newest_first,
         ..Filter::default()
     };
-    let events = app.engine.store().read(move |read| read.events(&filter)).await?;
-    let stream_cut = events.len() == STREAM_MAX;
+    let mut events = app.engine.store().read(move |read| read.events(&filter)).await?;
+    let stream_cut = events.len() > STREAM_MAX;
+    events.truncate(STREAM_MAX);
+    if newest_first {
+        events.reverse();
+    }
     let stream = events
         .into_iter()
         .filter_map(|event| match event.body {
