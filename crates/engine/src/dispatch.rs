@@ -90,6 +90,9 @@ impl Dispatcher {
                 self.turn(messages).await;
             }
         }
+        if !self.keep_units && !self.tasks.all_released(CLOSE_PATIENCE).await {
+            tracing::warn!("Some shims were not let go in time; the next daemon does it.");
+        }
         self.say_stopped().await;
         let _nobody_waits = self.view.closed.send(true);
     }

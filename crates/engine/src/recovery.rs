@@ -203,12 +203,14 @@ async fn found_of_unit(
         Adopted::Exited { exit, handle } => {
             dispatcher.unit_actors.keep(unit, instance, handle);
             let mut exit = exit_of(&exit);
+            let mut began = now.at;
             if let orkestra_core::unit::State::Running { started_at, .. } = unit.state {
+                began = started_at;
                 let lived = exit.at.duration_since(started_at).as_millis();
                 exit.uptime_ms = u64::try_from(lived).unwrap_or(0);
             }
             let logs = dispatcher.options.home.join("logs").join(unit.name.as_str());
-            exit.last_lines = crate::unit::last_lines(&logs).await;
+            exit.last_lines = crate::unit::last_lines(&logs, began).await;
             Some(Found::Exited(exit))
         }
         Adopted::Lost { handle } => {
@@ -227,7 +229,7 @@ async fn found_of_unit(
         // It lives but does not answer: its state stays, and its events tell more once it does.
         Adopted::Unreachable { handle, events } => {
             tracing::error!(unit = %unit.name, "Its shim lives but does not answer.");
-            dispatcher.unit_actors.adopt(unit, instance, handle, events, None);
+            dispatcher.unit_actors.adopt_silent(unit, instance, handle, events);
             None
         }
         Adopted::Missing if other_boot => Some(Found::OtherBoot),

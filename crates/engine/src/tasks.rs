@@ -1,6 +1,7 @@
 //! Every future that is spawned, with a kind that says what its end means.
 
 use std::future::Future;
+use std::time::Duration;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
@@ -22,6 +23,8 @@ pub enum TaskKind {
 #[derive(Debug, Clone, Default)]
 pub struct Tasks {
     tracker: TaskTracker,
+    /// Those that hold instances, apart: the daemon waits for them before it ends the others.
+    holders: TaskTracker,
     token: CancellationToken,
 }
 
@@ -32,7 +35,11 @@ impl Tasks {
         F: Future<Output = ()> + Send + 'static,
     {
         let token = self.token.clone();
-        self.tracker.spawn(async move {
+        let tracker = match kind {
+            TaskKind::Instance | TaskKind::Run => &self.holders,
+            TaskKind::Dispatcher | TaskKind::Service => &self.tracker,
+        };
+        tracker.spawn(async move {
             match kind {
                 // The dispatcher ends by its own decision only: it commits what it has.
                 TaskKind::Dispatcher => future.await,
@@ -41,6 +48,14 @@ impl Tasks {
                 }
             }
         });
+    }
+
+    /// Waits until every instance was let go, and no longer than this; whether all were.
+    pub async fn all_released(&self, patience: Duration) -> bool {
+        self.holders.close();
+        let released = tokio::time::timeout(patience, self.holders.wait()).await.is_ok();
+        self.holders.reopen();
+        released
     }
 
     /// Says the word to end.
@@ -56,6 +71,8 @@ impl Tasks {
     /// Waits until all have ended; call `cancel` first.
     pub async fn wait(&self) {
         self.tracker.close();
+        self.holders.close();
         self.tracker.wait().await;
+        self.holders.wait().await;
     }
 }

@@ -7,7 +7,7 @@ use crate::tasks::{TaskKind, Tasks};
 use orkestra_core::id::InstanceId;
 use orkestra_core::signal::Signal;
 use orkestra_core::unit::spec::{FullDisk, UnitName};
-use orkestra_core::unit::{Exit, Input, Unit};
+use orkestra_core::unit::{Exit, Found, Input, State, Unit};
 use orkestra_host::instance::{
     Exit as HostExit, Full, InstanceEvent, InstanceEvents, InstanceHandle, Launch, Launcher, Output,
 };
@@ -67,7 +67,9 @@ impl Units {
             outbox: self.outbox.clone(),
             orders,
             world: Arc::clone(&self.options.world),
+            began: self.options.world.now().at,
             started_boot_ms: None,
+            unanswered: false,
         }
     }
 
@@ -132,6 +134,22 @@ impl Units {
     ) {
         let mut actor = self.actor(&unit.name, instance);
         actor.started_boot_ms = started_boot_ms;
+        if let State::Running { started_at, .. } = unit.state {
+            actor.began = started_at;
+        }
+        self.tasks.spawn(TaskKind::Instance, actor.follow(handle, events));
+    }
+
+    /// Takes over a life whose shim lives but does not answer yet.
+    pub(crate) fn adopt_silent(
+        &mut self,
+        unit: &Unit,
+        instance: InstanceId,
+        handle: InstanceHandle,
+        events: InstanceEvents,
+    ) {
+        let mut actor = self.actor(&unit.name, instance);
+        actor.unanswered = true;
         self.tasks.spawn(TaskKind::Instance, actor.follow(handle, events));
     }
 
@@ -169,8 +187,12 @@ struct Actor {
     outbox: mpsc::Sender<Message>,
     orders: mpsc::UnboundedReceiver<Control>,
     world: Arc<dyn crate::world::World>,
+    /// When this life began: what an earlier one wrote does not explain its end.
+    began: jiff::Timestamp,
     /// When the leader started, in milliseconds since boot.
     started_boot_ms: Option<u64>,
+    /// Its shim did not answer when it was to be taken over; its first word does that.
+    unanswered: bool,
 }
 
 impl Actor {
@@ -218,6 +240,14 @@ impl Actor {
     async fn saw(&mut self, event: InstanceEvent) -> bool {
         let (name, instance) = (self.name.clone(), self.instance);
         match event {
+            InstanceEvent::Started { pid, start_time } if self.unanswered => {
+                self.unanswered = false;
+                let started_boot_ms = orkestra_host::clock::start_time_ms(start_time);
+                self.started_boot_ms = Some(started_boot_ms);
+                let found = Found::Alive { pid, started_boot_ms };
+                self.say(Input::Recovered { name, instance, found }).await;
+                false
+            }
             InstanceEvent::Started { pid, .. } => {
                 self.started_boot_ms = Some(self.world.now().boot_ms);
                 self.say(Input::Started { name, instance, pid }).await;
@@ -255,7 +285,7 @@ impl Actor {
         if let Some(started) = self.started_boot_ms {
             exit.uptime_ms = self.world.now().boot_ms.saturating_sub(started);
         }
-        exit.last_lines = last_lines(&self.log_dir).await;
+        exit.last_lines = last_lines(&self.log_dir, self.began).await;
         let input = Input::Exited { name: self.name.clone(), instance: self.instance, exit };
         self.say(input).await;
     }
@@ -346,13 +376,15 @@ pub(crate) fn exit_of(exit: &HostExit) -> Exit {
 }
 
 /// The end of a unit's log, for people; a log that cannot be read has none.
-pub(crate) async fn last_lines(dir: &std::path::Path) -> Vec<String> {
+pub(crate) async fn last_lines(dir: &std::path::Path, began: jiff::Timestamp) -> Vec<String> {
     let dir = dir.to_owned();
+    let began = u64::try_from(began.as_microsecond()).unwrap_or(0);
     let read = tokio::task::spawn_blocking(move || LogReader::new(dir).tail(LAST_LINES)).await;
     match read {
         Ok(Ok(page)) => page
             .lines
             .iter()
+            .filter(|line| line.at_micros >= began)
             .map(|line| String::from_utf8_lossy(&line.bytes).chars().take(400).collect())
             .collect(),
         Ok(Err(_)) | Err(_) => Vec::new(),

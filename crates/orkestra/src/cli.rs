@@ -71,6 +71,9 @@ pub(crate) struct Up {
     /// Go on in the background
     #[arg(long, short = 'd')]
     pub(crate) detach: bool,
+    /// Set by --detach: print no login link, since the output goes to a log
+    #[arg(long, hide = true, conflicts_with = "detach")]
+    pub(crate) background: bool,
     /// The port on this machine; 0 takes a free one [default: 8000]
     #[arg(long, value_name = "PORT")]
     pub(crate) port: Option<u16>,
@@ -270,6 +273,13 @@ pub(crate) enum Config {
         /// With where each comes from
         #[arg(long)]
         origin: bool,
+        #[command(flatten)]
+        json: Json,
+    },
+    /// Print one effective value
+    Get {
+        /// Its key, for example units.web.restart.max
+        key: String,
         #[command(flatten)]
         json: Json,
     },

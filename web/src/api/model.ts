@@ -45,7 +45,8 @@ export interface UnitDetail extends Unit {
     max_ms: number;
     jitter: number;
     reset_after_ms: number;
-    profile: string | null;
+    limit: number | null;
+    profile: string;
   };
   stop: { signal: string; grace_ms: number };
   cli: string;
@@ -62,6 +63,8 @@ export interface LogLine {
 export interface LogPage {
   lines: LogLine[];
   cursor: string;
+  /** Lines between the cursor that was asked for and the first line were rotated away. */
+  gap: boolean;
 }
 
 export type RunState =
@@ -98,6 +101,8 @@ export interface Run {
   target: string | null;
   worktree: string | null;
   branch: string | null;
+  /** Changes in the target that are not in the worktree. */
+  uncommitted: number | null;
   created_at: string;
   started_at: string | null;
   ended_at: string | null;
@@ -137,8 +142,8 @@ export type RunEvent = RunEventBase &
 
 export interface RunDetail extends Run {
   stream: RunEvent[];
-  /** The stream is longer than one answer. */
-  stream_cut?: boolean;
+  /** There is more: older events, or later ones when a place to go on from was asked for. */
+  stream_cut: boolean;
   cli: string;
 }
 
@@ -165,6 +170,8 @@ export interface Daemon {
   uptime_ms: number;
   epoch: number;
   head: number;
+  /** What the machine is called. */
+  host: string;
   node: string;
   store: string;
 }

@@ -6,7 +6,7 @@ import {
   useMutation,
   useQueryClient,
 } from '@tanstack/react-query';
-import { keepNewerEvents, keepNewerSteps } from '../live/apply';
+import { goOn, keepNewerEvents, keepNewerSteps } from '../live/apply';
 import { get, post, query } from './client';
 import type {
   AgentList,
@@ -58,7 +58,15 @@ export const runsQuery = infiniteQueryOptions({
 export const runQuery = (id: string) =>
   queryOptions({
     queryKey: ['run', id],
-    queryFn: ({ signal }) => get<RunDetail>(`${api}/runs/${name(id)}`, signal),
+    queryFn: async ({ signal, client, queryKey }) => {
+      const path = `${api}/runs/${name(id)}`;
+      const old = client.getQueryData<RunDetail>(queryKey);
+      const last = old?.stream.at(-1);
+      if (!old || !last) return get<RunDetail>(path, signal);
+      // A long run is not read again from its beginning, only from where the page is.
+      const rest = await get<RunDetail>(`${path}${query({ after: last.seq })}`, signal);
+      return rest.stream_cut ? get<RunDetail>(path, signal) : goOn(old, rest);
+    },
     structuralSharing: (old, fresh) =>
       keepNewerSteps(old as RunDetail | undefined, fresh as RunDetail),
   });

@@ -28,12 +28,12 @@ export function Frame() {
 function Inside() {
   const { data: status } = useQuery(statusQuery);
   const needs = status?.needs_you.length ?? 0;
-  const node = status?.daemon.node;
+  const host = status?.daemon.host;
   useGoKeys();
 
   useEffect(() => {
-    document.title = `${needs > 0 ? `(${needs}) ` : ''}${node ? `${node} · ` : ''}Orkestra`;
-  }, [needs, node]);
+    document.title = `${needs > 0 ? `(${needs}) ` : ''}${host ? `${host} · ` : ''}Orkestra`;
+  }, [needs, host]);
 
   return (
     <div className={classes.frame}>
@@ -64,7 +64,7 @@ function Inside() {
           )}
           {status && (
             <Tooltip label={`Orkestra ${status.daemon.version}, process ${status.daemon.pid}`}>
-              <span className={`${classes.node} clip`}>{status.daemon.node}</span>
+              <span className={`${classes.host} clip`}>{status.daemon.host}</span>
             </Tooltip>
           )}
           <ConnectionDot />

@@ -1,5 +1,5 @@
 /** The page's one connection to the journal; it keeps the query cache true. */
-import { useQueryClient } from '@tanstack/react-query';
+import { type Query, useQueryClient } from '@tanstack/react-query';
 import { createContext, type ReactNode, useContext, useEffect, useState } from 'react';
 import type { JournalEvent, Status } from '../api/model';
 import { type JournalData, type JournalFilter, runQuery, statusQuery } from '../api/queries';
@@ -9,6 +9,16 @@ import { type Connection, type Following, follow } from './stream';
 const ConnectionContext = createContext<Connection>({ state: 'connecting' });
 
 export const useConnection = () => useContext(ConnectionContext);
+
+/** Read models that events change, while they are asked for the first time. */
+function isFirstLook({ queryKey, state }: Query): boolean {
+  const [what] = queryKey;
+  return (
+    state.fetchStatus === 'fetching' && state.data === undefined && followed.has(what as string)
+  );
+}
+
+const followed = new Set(['status', 'units', 'unit', 'runs', 'run', 'journal']);
 
 /** Events come in bursts: the cache is brought up to date at most this often. */
 const SETTLE_MS = 200;
@@ -42,6 +52,12 @@ export function Live({ onSignedOut, children }: Props) {
 
     const settle = () => {
       timer = undefined;
+      // An answer under way may be older than these events, and before there is an answer there is
+      // nothing to add them to or to ask for again.
+      if (client.getQueryCache().findAll({ predicate: isFirstLook }).length > 0) {
+        timer = setTimeout(settle, SETTLE_MS);
+        return;
+      }
       const events = pending;
       pending = [];
       const keys = new Map<string, readonly string[]>();
@@ -72,10 +88,18 @@ export function Live({ onSignedOut, children }: Props) {
 
     const begin = (cursor: string | null) => {
       if (stopped) return;
+      // Without a starting point nothing that was asked for before the stream lives can be trusted.
+      let blind = cursor === null;
       following = follow({
         cursor,
         url: (at) => `/api/v1/events${at ? `?after=${encodeURIComponent(at)}` : ''}`,
-        onConnection: setConnection,
+        onConnection: (next) => {
+          if (blind && next.state === 'live') {
+            blind = false;
+            void client.invalidateQueries();
+          }
+          setConnection(next);
+        },
         onRefused: (status) => {
           if (status === 401) onSignedOut();
         },

@@ -1,6 +1,14 @@
 import { describe, expect, it } from 'vitest';
 import type { JournalEvent, JournalPage, RunDetail } from '../api/model';
-import { addSteps, keepNewerEvents, keepNewerSteps, matches, prepend, touched } from './apply';
+import {
+  addSteps,
+  goOn,
+  keepNewerEvents,
+  keepNewerSteps,
+  matches,
+  prepend,
+  touched,
+} from './apply';
 
 const event = (seq: number, kind = 'unit.started', subject = 'web'): JournalEvent => ({
   seq,
@@ -74,8 +82,14 @@ describe('a run that is followed', () => {
     expect(seqs(addSteps(run(1, 2), [said(2), said(3), event(4, 'run.ended', 'r1')]))).toEqual([
       1, 2, 3,
     ]);
-    const cut = { ...run(1), stream_cut: true };
-    expect(addSteps(cut, [said(9)])).toBe(cut);
+  });
+
+  it('goes on where it was, and a cut beginning stays cut', () => {
+    const old = { ...run(1, 2), stream_cut: true };
+    const later = goOn(old, { ...run(3), state: 'reported', stream_cut: false });
+    expect(seqs(later)).toEqual([1, 2, 3]);
+    expect(later.state).toBe('reported');
+    expect(later.stream_cut).toBe(true);
   });
 
   it('loses nothing to an answer that was on its way', () => {

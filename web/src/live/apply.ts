@@ -38,8 +38,6 @@ function stepOf(event: Pick<JournalEvent, 'topic' | 'body'>): boolean {
 
 /** Adds what the agent said and did to the run's page, each once, in order. */
 export function addSteps(run: RunDetail, events: JournalEvent[]): RunDetail {
-  // A stream that was cut ends early: what follows would leave a hole.
-  if (run.stream_cut) return run;
   const last = run.stream.at(-1)?.seq ?? 0;
   const added = events
     .filter((event) => event.subject === run.id && event.seq > last && stepOf(event))
@@ -48,10 +46,15 @@ export function addSteps(run: RunDetail, events: JournalEvent[]): RunDetail {
   return { ...run, stream: [...run.stream, ...added] };
 }
 
+/** The run as it is now, with what it said since the page's last look. */
+export function goOn(old: RunDetail, rest: RunDetail): RunDetail {
+  return { ...rest, stream: [...old.stream, ...rest.stream], stream_cut: old.stream_cut };
+}
+
 /** An answer may be older than what the event stream brought meanwhile: that is kept. */
 export function keepNewerSteps(old: RunDetail | undefined, fresh: RunDetail): RunDetail {
   const last = fresh.stream.at(-1)?.seq ?? 0;
-  const newer = fresh.stream_cut ? [] : (old?.stream.filter((step) => step.seq > last) ?? []);
+  const newer = old?.stream.filter((step) => step.seq > last) ?? [];
   return newer.length === 0 ? fresh : { ...fresh, stream: [...fresh.stream, ...newer] };
 }
 

@@ -1,9 +1,11 @@
 /** A followed log as a value: lines in order, each once, however often the connection breaks. */
-import type { LogLine } from '../api/model';
+import type { LogLine, LogPage } from '../api/model';
 
 export interface SeenLine extends LogLine {
   /** Counts up for as long as the page lives; a stable key for the list. */
   n: number;
+  /** Lines before this one were rotated away before the page could read them. */
+  gap?: boolean;
 }
 
 export interface Log {
@@ -12,9 +14,11 @@ export interface Log {
   next: number;
   /** Lines that were let go because the page keeps only the newest. */
   dropped: number;
+  /** Lines were rotated away and none has come since. */
+  gap: boolean;
 }
 
-export const emptyLog: Log = { lines: [], cursor: null, next: 0, dropped: 0 };
+export const emptyLog: Log = { lines: [], cursor: null, next: 0, dropped: 0, gap: false };
 
 export const LINES_KEPT = 20_000;
 
@@ -26,12 +30,15 @@ export function compareCursors(a: string, b: string): number {
   return aSeq - bSeq || aOffset - bOffset;
 }
 
-/** Adds a batch that ends at `cursor`. A batch that was already seen changes nothing. */
-export function append(log: Log, lines: LogLine[], cursor: string, kept = LINES_KEPT): Log {
+/** Adds a page of the log. A page that was already seen changes nothing. */
+export function append(log: Log, page: LogPage, kept = LINES_KEPT): Log {
+  const { lines, cursor } = page;
   if (log.cursor !== null && compareCursors(cursor, log.cursor) <= 0) return log;
-  if (lines.length === 0) return { ...log, cursor };
+  const gap = log.gap || page.gap;
+  if (lines.length === 0) return { ...log, cursor, gap };
   let next = log.next;
-  const added = lines.map((line) => ({ ...line, n: next++ }));
+  const added: SeenLine[] = lines.map((line) => ({ ...line, n: next++ }));
+  if (gap && added[0]) added[0].gap = true;
   const joined = log.lines.concat(added);
   // Let go in larger steps, so that a busy log does not copy itself at every line.
   const over = joined.length - kept;
@@ -41,6 +48,7 @@ export function append(log: Log, lines: LogLine[], cursor: string, kept = LINES_
     cursor,
     next,
     dropped: log.dropped + cut,
+    gap: false,
   };
 }
 

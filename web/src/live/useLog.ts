@@ -1,7 +1,7 @@
 /** The log of one unit: the last lines at once, then every new one. */
 import { useEffect, useState } from 'react';
 import { asProblem, get, type Problem } from '../api/client';
-import type { LogLine, LogPage } from '../api/model';
+import type { LogPage } from '../api/model';
 import { append, emptyLog, type Log } from './log';
 import { type Connection, type Following, follow } from './stream';
 
@@ -37,14 +37,14 @@ export function useLog(unit: string): FollowedLog {
       timer = undefined;
       setLog(held);
     };
-    const take = (lines: LogLine[], cursor: string) => {
-      held = append(held, lines, cursor);
+    const take = (page: LogPage) => {
+      held = append(held, page);
       timer ??= setTimeout(show, GROUP_MS);
     };
     const first = async () => {
       const page = await get<LogPage>(`${base}?tail=${FIRST_LINES}`, abort.signal);
       // Numbers go on across a reset, so that keys in the list stay unique.
-      held = append({ ...emptyLog, next: held.next }, page.lines, page.cursor);
+      held = append({ ...emptyLog, next: held.next }, page);
       setLog(held);
       setLoading(false);
       setProblem(null);
@@ -63,7 +63,7 @@ export function useLog(unit: string): FollowedLog {
             if (message.event === 'reset') {
               void first().then((at) => following?.moveTo(at));
             } else if (message.event === 'lines') {
-              take((JSON.parse(message.data) as { lines: LogLine[] }).lines, message.id);
+              take(JSON.parse(message.data) as LogPage);
             }
           },
         });

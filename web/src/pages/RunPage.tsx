@@ -2,7 +2,7 @@
 import { Button } from '@mantine/core';
 import { IconPlayerStop } from '@tabler/icons-react';
 import { useQuery } from '@tanstack/react-query';
-import { Link, useParams } from 'react-router';
+import { Link, Navigate, useParams } from 'react-router';
 import type { RunDetail } from '../api/model';
 import { runQuery, useStopRun } from '../api/queries';
 import { Conversation } from '../parts/Conversation';
@@ -12,7 +12,7 @@ import { Head, Waiting } from '../parts/Page';
 import { ProblemNote, toastProblem } from '../parts/Problem';
 import { RunPill } from '../parts/StatePill';
 import { Ago, Since } from '../parts/Time';
-import { count, firstLine, money } from '../parts/words';
+import { count, firstLine, many, money } from '../parts/words';
 import classes from './pages.module.css';
 import styles from './run.module.css';
 
@@ -32,6 +32,8 @@ export function RunPage() {
       </div>
     );
   }
+  // The end of an id is enough to find a run; events say the whole id.
+  if (run.id !== id) return <Navigate to={`/runs/${run.id}`} replace />;
   const over = ended.has(run.state);
   return (
     <div className={`${classes.page} ${classes.fill}`}>
@@ -51,8 +53,8 @@ export function RunPage() {
         <div className={styles.talk}>
           {run.stream_cut && (
             <p className={classes.why}>
-              This run is long: only its beginning is shown. All of it:{' '}
-              <span className="mono">{run.cli}</span>
+              This run is long: only its newest part is shown. All of it:{' '}
+              <span className="mono">orkestra events --subject {run.id}</span>
             </p>
           )}
           <Conversation key={run.id} run={run} />
@@ -114,6 +116,9 @@ function About({ run, over }: { run: RunDetail; over: boolean }) {
             <Fact name="Worktree">
               <Copy label="worktree" text={run.worktree} />
             </Fact>
+          )}
+          {!!run.uncommitted && (
+            <Fact name="Not in the worktree">{many(run.uncommitted, 'uncommitted change')}</Fact>
           )}
           <Fact name="In the terminal">
             <Copy label="terminal command" text={run.cli} />

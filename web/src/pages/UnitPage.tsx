@@ -114,6 +114,18 @@ function OneUnit({ name }: { name: string }) {
   );
 }
 
+function restartWords(restart: UnitDetail['restart']): string {
+  const { policy, profile, initial_ms, factor, max_ms, reset_after_ms, limit } = restart;
+  if (policy === 'never') return 'never';
+  const words = [
+    `${policy} (${profile}): first after ${span(initial_ms)}`,
+    `then ${factor} times longer, at most ${span(max_ms)}`,
+    `counts from zero again after ${span(reset_after_ms)} of health`,
+  ];
+  if (limit !== null) words.push(`gives up after ${limit} in a row`);
+  return words.join('; ');
+}
+
 function Settings({ unit }: { unit: UnitDetail }) {
   const { restart, stop } = unit;
   const rows: [string, ReactNode][] = [
@@ -136,10 +148,7 @@ function Settings({ unit }: { unit: UnitDetail }) {
         .join(', ') || 'nothing',
     ],
     ['Needed by', unit.dependents.join(', ') || 'nothing'],
-    [
-      'Restart',
-      `${restart.policy}${restart.profile ? ` (${restart.profile})` : ''}: first after ${span(restart.initial_ms)}, then ${restart.factor} times longer, at most ${span(restart.max_ms)}; counts from zero again after ${span(restart.reset_after_ms)} of health`,
-    ],
+    ['Restart', restartWords(restart)],
     ['Stop', `${stop.signal}, then KILL after ${span(stop.grace_ms)}`],
     ['Generation', String(unit.generation)],
   ];

@@ -118,16 +118,19 @@ export function LogView({ unit, followed }: { unit: string; followed: FollowedLo
 
 function Line({ line, needle }: { line: SeenLine; needle: string }) {
   return (
-    <div className={classes.line} data-stream={line.stream} data-testid="log-line">
-      <time className={classes.time} dateTime={line.at} title={exact(line.at)}>
-        {clockTime(line.at)}
-      </time>
-      <span className={classes.tag}>{line.stream === 'stderr' ? 'err' : ''}</span>
-      <span className={classes.text}>
-        <Marked text={plain(line.text)} needle={needle} />
-        {line.truncated && <span className="dim"> … (line cut)</span>}
-      </span>
-    </div>
+    <>
+      {line.gap && <p className={classes.gap}>Lines were rotated away</p>}
+      <div className={classes.line} data-stream={line.stream} data-testid="log-line">
+        <time className={classes.time} dateTime={line.at} title={exact(line.at)}>
+          {clockTime(line.at)}
+        </time>
+        <span className={classes.tag}>{line.stream === 'stderr' ? 'err' : ''}</span>
+        <span className={classes.text}>
+          <Marked text={plain(line.text)} needle={needle} />
+          {line.truncated && <span className="dim"> … (line cut)</span>}
+        </span>
+      </div>
+    </>
   );
 }
 

@@ -454,7 +454,11 @@ impl Turn<'_> {
             .after
             .keys()
             .filter(|other| {
-                !self.peek(other).is_some_and(|o| matches!(o.state, State::Running { .. }))
+                // One that did its work and ended was started; its dependents need not wait.
+                !self.peek(other).is_some_and(|unit| {
+                    let finished = State::Stopped { rest: Rest::Finished };
+                    matches!(unit.state, State::Running { .. }) || unit.state == finished
+                })
             })
             .cloned()
             .collect();

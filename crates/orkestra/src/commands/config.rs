@@ -2,7 +2,7 @@
 
 use super::{Context, Outcome};
 use crate::cli::Config;
-use crate::config::{render_all, schema, show, show_json};
+use crate::config::{get, render_all, schema, show, show_json};
 use crate::exit::{Code, Failure};
 use crate::terminal;
 use orkestra_server::wire::ReloadView;
@@ -17,6 +17,16 @@ pub(super) async fn run(context: Context, args: Config) -> Outcome {
             } else {
                 terminal::print(show(&loaded, origin).trim_end());
             }
+            Ok(Code::Success)
+        }
+        Config::Get { key, json } => {
+            let loaded = context.load()?;
+            let value =
+                get(&loaded, &key).map_err(|error| Failure::new(Code::NotFound, error))?;
+            match value.as_str() {
+                Some(text) if !json.json => terminal::print(text),
+                Some(_) | None => terminal::print_json(value),
+            };
             Ok(Code::Success)
         }
         Config::Check(args) => check(&context, args.json),

@@ -31,9 +31,11 @@ pub(super) async fn run(context: Context, args: Down) -> Outcome {
         terminal::print_json(&body);
         return Ok(Code::Success);
     }
+    let units = if running == 1 { "1 unit".to_owned() } else { format!("{running} units") };
     terminal::complain(&match (args.keep_units, running) {
-        (true, _) => format!("The daemon has ended; {running} units go on."),
-        (false, _) => format!("The daemon has ended, and {running} units with it."),
+        (true, _) => format!("The daemon has ended; what runs goes on: {units}."),
+        (false, 0) => "The daemon has ended.".to_owned(),
+        (false, _) => format!("The daemon has ended, and {units} with it."),
     });
     Ok(Code::Success)
 }

@@ -63,7 +63,7 @@ async fn detach(context: &Context, home: &Path, json: Json) -> Outcome {
             .hint("orkestra status shows it; orkestra down ends it"));
     }
     let program = std::env::current_exe().map_err(|error| Failure::of(&error))?;
-    let mut argv = vec![program.to_string_lossy().into_owned(), "up".to_owned()];
+    let mut argv = vec![program.to_string_lossy().into_owned(), "up".to_owned(), "--background".to_owned()];
     argv.extend(["--home".to_owned(), home.to_string_lossy().into_owned()]);
     if let Some(file) = &context.config_flag {
         let file = context.surroundings.cwd.join(file);

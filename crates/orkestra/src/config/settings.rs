@@ -243,7 +243,16 @@ impl Unit<'_> {
         let path = fields.path.join("restart");
         let f = self.reader.section(fields.get("restart"), path, &RESTART);
         let r = &mut *self.reader;
-        let policy = reader::word(key(&RESTART, "policy"));
+        let known = reader::word(key(&RESTART, "policy"));
+        let policy = |text: &str| {
+            known(text).map_err(|bad| {
+                if Backoff::PROFILES.iter().any(|(name, _)| *name == text) {
+                    bad.hint(format!("{text} is a profile; write restart: {{ profile: {text} }}"))
+                } else {
+                    bad
+                }
+            })
+        };
         let policy = r.value(&f, "policy", (Policy::Always, Origin::Default), policy);
         let profile = reader::word::<String>(key(&RESTART, "profile"));
         let profile = r.value(&f, "profile", ("default".to_owned(), Origin::Default), profile);

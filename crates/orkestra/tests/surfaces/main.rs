@@ -1,4 +1,16 @@
 //! Surfaces on the real binary: configuration, command line, API, journal, runs.
 
+#![allow(clippy::disallowed_methods, reason = "tests run the binary from outside")]
+
 #[path = "../harness/mod.rs"]
 mod harness;
+
+mod audit;
+mod claude;
+mod cli;
+mod config;
+mod contract;
+mod guard;
+mod runs;
+mod stream;
+mod support;
