@@ -7,6 +7,7 @@
 pub mod client;
 mod dashboard;
 mod error;
+mod extract;
 mod guard;
 mod listen;
 mod login;

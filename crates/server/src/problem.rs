@@ -124,6 +124,13 @@ impl From<orkestra_engine::Error> for Problem {
 
 impl From<orkestra_store::Error> for Problem {
     fn from(error: orkestra_store::Error) -> Self {
+        match error {
+            orkestra_store::Error::Full => return orkestra_engine::Error::StoreFull.into(),
+            orkestra_store::Error::ReadOnly => {
+                return orkestra_engine::Error::StoreUnwritable.into();
+            }
+            _ => {}
+        }
         tracing::error!(%error, "The store failed.");
         Self::new(StatusCode::INTERNAL_SERVER_ERROR, "ORK-0001", error.to_string())
             .hint("The daemon's log says more: orkestra doctor shows where it is.")

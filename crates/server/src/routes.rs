@@ -62,7 +62,8 @@ fn protected_routes() -> OpenApiRouter<App> {
 }
 
 pub(crate) fn open(app: App) -> Router {
-    open_routes().with_state(app).split_for_parts().0
+    let (router, _) = open_routes().with_state(app).split_for_parts();
+    router.method_not_allowed_fallback(wrong_method)
 }
 
 pub(crate) fn protected(app: App) -> Router {
@@ -72,6 +73,7 @@ pub(crate) fn protected(app: App) -> Router {
         .route("/api/v1/openapi.json", axum::routing::get(move || async { axum::Json(document) }))
         // Below /api nothing else answers, and only who has logged in is told so.
         .route("/api/{*rest}", axum::routing::any(nothing))
+        .method_not_allowed_fallback(wrong_method)
 }
 
 async fn nothing() -> crate::Problem {
@@ -81,6 +83,13 @@ async fn nothing() -> crate::Problem {
         "there is no such address in the API",
     )
     .hint("GET /api/v1/openapi.json lists all addresses.")
+}
+
+/// Answers a method that an address does not know.
+async fn wrong_method() -> crate::Problem {
+    let status = axum::http::StatusCode::METHOD_NOT_ALLOWED;
+    crate::Problem::new(status, "ORK-0002", "this address does not know this method")
+        .hint("GET /api/v1/openapi.json lists all addresses.")
 }
 
 /// The API as an OpenAPI 3.1 document; committed as `docs/openapi.json`, which a test checks.

@@ -3,6 +3,7 @@
 use super::run::view_of as run_view;
 use super::unit::view_of as unit_view;
 use crate::Problem;
+use crate::extract::Body;
 use crate::guard::Actor;
 use crate::listen::App;
 use crate::wire::{DaemonView, HealthView, Need, ShutdownRequest, StatusView};
@@ -138,7 +139,7 @@ fn needs(app: &App, units: &[Unit], runs: &[Run]) -> Vec<Need> {
 pub(crate) async fn shutdown(
     State(app): State<App>,
     actor: Actor,
-    Json(request): Json<ShutdownRequest>,
+    Body(request): Body<ShutdownRequest>,
 ) -> (StatusCode, Json<BTreeMap<String, bool>>) {
     app.engine.close(request.keep_units, actor.0).await;
     (StatusCode::ACCEPTED, Json(BTreeMap::from([("keep_units".to_owned(), request.keep_units)])))

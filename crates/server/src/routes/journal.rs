@@ -1,10 +1,11 @@
 //! The journal: pages, one event with its causes, and the live stream.
 
 use crate::Problem;
+use crate::extract::{Path, Query};
 use crate::listen::App;
 use crate::wire::{EventDetail, EventView, JournalPage};
 use axum::Json;
-use axum::extract::{Path, Query, State};
+use axum::extract::State;
 use axum::http::{HeaderMap, StatusCode};
 use axum::response::IntoResponse;
 use jiff::Timestamp;

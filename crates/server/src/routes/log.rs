@@ -2,10 +2,11 @@
 
 use super::unit::name_of;
 use crate::Problem;
+use crate::extract::{Path, Query};
 use crate::listen::App;
 use crate::wire::{LogLine, LogPage};
 use axum::Json;
-use axum::extract::{Path, Query, State};
+use axum::extract::State;
 use axum::http::{HeaderMap, StatusCode};
 use axum::response::IntoResponse;
 use axum::response::sse::{Event as SseEvent, KeepAlive, Sse};

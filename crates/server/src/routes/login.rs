@@ -1,6 +1,7 @@
 //! Logging in and out.
 
 use crate::Problem;
+use crate::extract::Body;
 use crate::listen::App;
 use crate::login::set_cookie;
 use crate::wire::{LinkView, LoginRequest};
@@ -23,7 +24,7 @@ fn with_cookie(value: &str) -> Response {
         (status = 401, body = Problem)))]
 pub(crate) async fn login(
     State(app): State<App>,
-    Json(request): Json<LoginRequest>,
+    Body(request): Body<LoginRequest>,
 ) -> Result<Response, Problem> {
     let by_code = request.code.as_deref().is_some_and(|code| app.logins.take_code(code));
     let by_token = request.token.as_deref().is_some_and(|token| app.logins.is_token(token.trim()));

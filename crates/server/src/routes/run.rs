@@ -1,11 +1,12 @@
 //! Runs.
 
 use crate::Problem;
+use crate::extract::{Body, Path, Query};
 use crate::guard::Actor;
 use crate::listen::App;
 use crate::wire::{FileView, RunDetail, RunEvent, RunList, RunRequest, RunView, UsageView};
 use axum::Json;
-use axum::extract::{Path, Query, State};
+use axum::extract::State;
 use axum::http::{HeaderMap, StatusCode};
 use orkestra_core::id::RunId;
 use orkestra_core::run::{Run, RunState};
@@ -129,7 +130,7 @@ pub(crate) async fn create(
     State(app): State<App>,
     actor: Actor,
     headers: HeaderMap,
-    Json(request): Json<RunRequest>,
+    Body(request): Body<RunRequest>,
 ) -> Result<(StatusCode, Json<RunView>), Problem> {
     if request.prompt.trim().is_empty() {
         return Err(Problem::bad_request("the prompt is empty"));

@@ -1,13 +1,14 @@
 //! Units.
 
 use crate::Problem;
+use crate::extract::{Body, Path, Query};
 use crate::guard::Actor;
 use crate::listen::App;
 use crate::wire::{
     ExitView, RestartView, SignalRequest, StopView, UnitDetail, UnitList, UnitView,
 };
 use axum::Json;
-use axum::extract::{Path, Query, State};
+use axum::extract::State;
 use orkestra_core::signal::Signal;
 use orkestra_core::unit::spec::{Policy, UnitName};
 use orkestra_core::unit::{Exit, Hand, Health, Now, Rejection, State as UnitState, Unit};
@@ -222,7 +223,7 @@ pub(crate) async fn signal(
     State(app): State<App>,
     actor: Actor,
     Path(name): Path<String>,
-    Json(request): Json<SignalRequest>,
+    Body(request): Body<SignalRequest>,
 ) -> Result<Json<UnitView>, Problem> {
     let name = name_of(&app, &name)?;
     let signal: Signal = request
