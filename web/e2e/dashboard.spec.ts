@@ -1,4 +1,5 @@
 /** The dashboard as a person uses it, against the real daemon. Tests run in order and share one login. */
+import { existsSync } from 'node:fs';
 import AxeBuilder from '@axe-core/playwright';
 import type { BrowserContext, Locator, Page } from '@playwright/test';
 import { expect, expectLive, test } from './orkestra';
@@ -34,6 +35,17 @@ async function numbers(target: Page): Promise<number[]> {
   return texts.map((text) => Number(/tick (\d+)/.exec(text)?.[1]));
 }
 
+async function startRun(target: Page, folder: string) {
+  await target.getByRole('button', { name: 'New run' }).click();
+  const dialog = target.getByRole('dialog');
+  await dialog.getByLabel('What should be done?').fill('Say what is in this folder');
+  await dialog.getByRole('combobox', { name: 'Agent' }).click();
+  await target.getByRole('option', { name: 'helper' }).click();
+  await dialog.getByLabel('Folder').fill(folder);
+  await dialog.getByRole('button', { name: 'Start the run' }).click();
+  await expect(target).toHaveURL(/\/runs\/.+/);
+}
+
 test('the login link works once', async ({ browser, link }) => {
   await expect(page.getByRole('region', { name: 'Running' })).toContainText('ticker');
   expect(page.url()).not.toContain('login=');
@@ -50,7 +62,12 @@ test('the login link works once', async ({ browser, link }) => {
   await second.close();
 });
 
-test('a unit stops and starts, and its state changes by itself', async () => {
+test('row_050_pressing_start_stop_or_restart_runs_it_and_the_result_appears_without_reload', async () => {
+  const process = async (): Promise<number | null> => {
+    const answer = await page.request.get(at('/api/v1/units/ticker'));
+    return ((await answer.json()) as { pid: number | null }).pid;
+  };
+  const lives = (pid: number | null) => existsSync(`/proc/${pid}`);
   await page.goto(at('/units'));
   await expect(state(row('ticker'))).toHaveText('Running');
   await expect(state(row('crasher'))).toHaveText('Backing off');
@@ -58,10 +75,26 @@ test('a unit stops and starts, and its state changes by itself', async () => {
   await page.evaluate(() => {
     document.body.dataset.same = 'yes';
   });
+
+  const first = await process();
+  expect(lives(first)).toBe(true);
   await page.getByRole('button', { name: 'Stop ticker' }).click();
   await expect(state(row('ticker'))).toHaveText('Stopped');
+  expect(lives(first)).toBe(false);
+
   await page.getByRole('button', { name: 'Start ticker' }).click();
   await expect(state(row('ticker'))).toHaveText('Running');
+  const second = await process();
+  expect(lives(second)).toBe(true);
+  await expect(row('ticker')).toContainText(String(second));
+
+  await page.getByRole('button', { name: 'Restart ticker' }).click();
+  await expect(row('ticker')).not.toContainText(String(second));
+  await expect(state(row('ticker'))).toHaveText('Running');
+  const third = await process();
+  expect(lives(third)).toBe(true);
+  expect(lives(second)).toBe(false);
+  await expect(row('ticker')).toContainText(String(third));
   expect(await page.evaluate(() => document.body.dataset.same)).toBe('yes');
 });
 
@@ -135,18 +168,14 @@ test('a log is followed, searched and paused', async () => {
 
 test('a run is watched while it works', async ({ orkestra }) => {
   await page.goto(at('/runs'));
-  await page.getByRole('button', { name: 'New run' }).click();
-  const dialog = page.getByRole('dialog');
-  await dialog.getByLabel('What should be done?').fill('Say what is in this folder');
-  await dialog.getByRole('combobox', { name: 'Agent' }).click();
-  await page.getByRole('option', { name: 'helper' }).click();
-  await dialog.getByLabel('Folder').fill(orkestra.target);
-  await dialog.getByRole('button', { name: 'Start the run' }).click();
-
-  await expect(page).toHaveURL(/\/runs\/.+/);
+  orkestra.hold();
+  await startRun(page, orkestra.target);
   await expect(page.getByTestId('run-text').first()).toContainText('I will look at the folder');
   const call = page.getByTestId('tool-call');
   await expect(call).toContainText('ls -la');
+  await expect(call).toHaveAttribute('data-state', 'working');
+  await expect(page.getByRole('main').getByTestId('state')).toHaveText('Running');
+  orkestra.release();
   await expect(call).toHaveAttribute('data-state', 'done');
   await expect(call).toHaveCount(1);
   await call.getByRole('button').click();
@@ -183,6 +212,49 @@ test('the journal moves, filters, explains and verifies', async () => {
   await page.getByRole('button', { name: /remove this filter/ }).click();
   await page.getByTestId('audit').click();
   await expect(page.getByTestId('audit')).toContainText('Verified');
+});
+
+test('acceptance_11: log in by URL, stop and start a unit, follow its log, watch a run, see the journal move', async ({
+  browser,
+  orkestra,
+}) => {
+  const person = await browser.newContext();
+  const tab = await person.newPage();
+  await tab.goto(orkestra.another());
+  await expectLive(tab);
+
+  await tab.getByRole('link', { name: 'Units' }).click();
+  await tab.getByRole('link', { name: 'ticker' }).click();
+  await expect(tab.getByRole('heading', { name: 'ticker' })).toBeVisible();
+  const pill = state(tab.getByRole('main'));
+  await expect(pill).toHaveText('Running');
+  await tab.getByRole('button', { name: 'Stop' }).click();
+  await expect(pill).toHaveText('Stopped');
+  await tab.getByRole('button', { name: 'Start' }).click();
+  await expect(pill).toHaveText('Running');
+  await expect(ticks(tab).last()).toBeVisible();
+  const newest = async () => Math.max(...(await numbers(tab)));
+  const before = await newest();
+  await expect.poll(newest).toBeGreaterThan(before + 5);
+
+  await tab.getByRole('link', { name: 'Runs', exact: true }).click();
+  orkestra.hold();
+  await startRun(tab, orkestra.target);
+  const call = tab.getByTestId('tool-call');
+  await expect(call).toHaveAttribute('data-state', 'working');
+  orkestra.release();
+  await expect(call).toHaveAttribute('data-state', 'done');
+  await expect(pill).toHaveText('Reported');
+
+  await tab.getByRole('link', { name: 'Journal', exact: true }).click();
+  const top = tab.locator('[data-seq]').first();
+  const head = Number(await top.getAttribute('data-seq'));
+  await page.goto(at('/units'));
+  await page.getByRole('button', { name: 'Restart sleeper' }).click();
+  const asked = tab.locator('[data-kind="unit.restart_requested"]').first();
+  await expect.poll(async () => Number(await asked.getAttribute('data-seq'))).toBeGreaterThan(head);
+  await expect(asked).toContainText('sleeper');
+  await person.close();
 });
 
 const places: [string, string, (target: Page) => Locator][] = [
@@ -274,4 +346,9 @@ test('after a restart of the daemon the log goes on, each line once', async ({ o
     written.slice(from, from + seen.length),
   );
   expect(seen[0]).toBeLessThan(before);
+
+  // The login outlives the daemon, too.
+  await page.reload();
+  await expectLive(page);
+  await expect(page.getByRole('main').getByTestId('state')).toHaveText('Running');
 });

@@ -19,13 +19,12 @@ while :; do
 done
 `;
 
-/** A script agent: says something, uses a tool, ends. It ends early when stopped. */
+/** A script agent: says something, uses a tool for as long as the test holds it, ends. */
 const AGENT = `#!/bin/sh
 cat > /dev/null
 echo '{"type":"text","text":"I will look at the folder first."}'
-sleep 1
 echo '{"type":"tool_call","id":"t1","name":"Bash","input":{"command":"ls -la"}}'
-sleep 1
+while [ -e "$1" ]; do sleep 0.1; done
 echo '{"type":"tool_result","id":"t1","output":"README.md from the test","is_error":false}'
 echo '{"type":"ended","ok":true,"summary":"All of it is done."}'
 `;
@@ -39,9 +38,23 @@ function git(folder: string, ...words: string[]) {
   });
 }
 
+function binary(): string {
+  const path = process.env.ORKESTRA_BIN;
+  if (!path) throw new Error('ORKESTRA_BIN must be the path of the orkestra binary');
+  return path;
+}
+
 export class Orkestra {
   readonly folder = mkdtempSync(join(tmpdir(), 'orkestra-e2e-'));
   readonly target = join(this.folder, 'project');
+  private readonly held = join(this.folder, 'held');
+  private readonly env = {
+    PATH: process.env.PATH,
+    HOME: this.folder,
+    TMPDIR: process.env.TMPDIR,
+    LANG: 'C.UTF-8',
+    NO_COLOR: '1',
+  };
   private child: ChildProcess | null = null;
   private output = '';
   port = 0;
@@ -67,7 +80,7 @@ export class Orkestra {
         sleeper: { command: ['sleep', '1000000'] },
         crasher: { command: ['false'], restart: { initial: '20s', max: '60s' } },
       },
-      agents: { helper: { kind: 'script', command: [agent] } },
+      agents: { helper: { kind: 'script', command: [agent, this.held] } },
     };
     // JSON is YAML.
     writeFileSync(join(this.folder, 'orkestra.yaml'), JSON.stringify(config, null, 2));
@@ -75,10 +88,8 @@ export class Orkestra {
 
   /** Starts the daemon and gives the login link it prints. */
   async up(port = 0): Promise<string> {
-    const binary = process.env.ORKESTRA_BIN;
-    if (!binary) throw new Error('ORKESTRA_BIN must be the path of the orkestra binary');
     const child = spawn(
-      binary,
+      binary(),
       [
         'up',
         '--home',
@@ -88,17 +99,7 @@ export class Orkestra {
         '--port',
         String(port),
       ],
-      {
-        cwd: this.target,
-        stdio: ['ignore', 'pipe', 'pipe'],
-        env: {
-          PATH: process.env.PATH,
-          HOME: this.folder,
-          TMPDIR: process.env.TMPDIR,
-          LANG: 'C.UTF-8',
-          NO_COLOR: '1',
-        },
-      },
+      { cwd: this.target, stdio: ['ignore', 'pipe', 'pipe'], env: this.env },
     );
     this.child = child;
     this.output = '';
@@ -130,6 +131,22 @@ export class Orkestra {
     const timer = setTimeout(() => child.kill('SIGKILL'), STOP_MS);
     await ended;
     clearTimeout(timer);
+  }
+
+  /** The agent's tool does not answer until it is released. */
+  hold() {
+    writeFileSync(this.held, '');
+  }
+
+  release() {
+    rmSync(this.held);
+  }
+
+  /** A further login link, as a person gets it in a terminal. */
+  another(): string {
+    const words = ['dashboard', '--json', '--home', join(this.folder, 'home')];
+    const answer = execFileSync(binary(), words, { encoding: 'utf8', env: this.env });
+    return (JSON.parse(answer) as { url: string }).url;
   }
 
   async remove(): Promise<void> {

@@ -1,4 +1,4 @@
-//! One batch of decisions as one command of the store, and what happens when the disk is full.
+//! One batch of decisions as one command of the store.
 
 use orkestra_core::agent::Usage;
 use orkestra_core::event::{Cause, Draft, EventRef, Topic};
@@ -6,22 +6,20 @@ use orkestra_core::id::RunId;
 use orkestra_core::run::{Run, RunDecision};
 use orkestra_core::unit::spec::UnitName;
 use orkestra_core::unit::{Decision, Unit};
-use orkestra_store::{Error as StoreError, RunRow, Store, Tokens, UnitRow, UsageRow, Write};
+use orkestra_store::{Error as StoreError, RunRow, Tokens, UnitRow, UsageRow, Write};
 use serde_json::json;
-use std::collections::{BTreeMap, BTreeSet, VecDeque};
-use std::sync::Arc;
+use std::collections::{BTreeMap, BTreeSet};
 
 /// Every run is attempted once in this version; the store keys streams by attempt already.
 const ATTEMPT: u32 = 1;
-
-/// Events that may wait in memory for a disk that is full; older ones are dropped and counted.
-const PENDING_EVENTS_MAX: usize = 20_000;
 
 /// An event on its way, with its place in the raw stream when it came from one.
 #[derive(Debug, Clone)]
 struct Entry {
     draft: Draft,
     stream: Option<(RunId, u64, u32)>,
+    /// Left out; it keeps its place, since causes count places.
+    left_out: bool,
 }
 
 /// Rows and events of one turn of the dispatcher: one commit.
@@ -67,8 +65,47 @@ impl Batch {
                     .map_or(Cause::Event(reference), Cause::Earlier),
                 Cause::Root => Cause::Root,
             };
-            self.entries.push(Entry { draft, stream: None });
+            self.entries.push(Entry { draft, stream: None, left_out: false });
         }
+    }
+
+    /// How many events it has.
+    pub(crate) fn events(&self) -> usize {
+        self.entries.len()
+    }
+
+    /// The same without these runs: they must not come to life later, for who asked for them was
+    /// told that they did not.
+    pub(crate) fn without_runs(mut self, ids: &[RunId]) -> Self {
+        for id in ids {
+            self.runs.remove(id);
+            let subject = id.to_string();
+            for entry in &mut self.entries {
+                entry.left_out |= entry.draft.subject == subject;
+            }
+        }
+        self
+    }
+
+    /// Only its rows.
+    pub(crate) fn without_events(mut self) -> Self {
+        self.entries.clear();
+        self
+    }
+
+    /// Both as one, when neither has events: of each row the newest counts.
+    pub(crate) fn then(mut self, later: &Self) -> Self {
+        for (name, unit) in &later.units {
+            self.removed.remove(name);
+            self.units.insert(name.clone(), unit.clone());
+        }
+        for name in &later.removed {
+            self.units.remove(name);
+            self.removed.insert(name.clone());
+        }
+        self.runs.extend(later.runs.clone());
+        self.usage.extend(later.usage.iter().cloned());
+        self
     }
 
     /// Adds what was decided about units.
@@ -89,7 +126,7 @@ impl Batch {
         let id = decision.run.id;
         for (offset, index, draft) in &decision.streamed {
             let stream = Some((id, *offset, *index));
-            self.entries.push(Entry { draft: draft.clone(), stream });
+            self.entries.push(Entry { draft: draft.clone(), stream, left_out: false });
         }
         self.usage.extend(decision.usage.iter().map(|usage| (id, usage.clone())));
         self.runs.insert(id, decision.run.clone());
@@ -101,10 +138,15 @@ impl Batch {
         self.push(drafts);
     }
 
-    fn write(&self, tx: &mut dyn Write) -> Result<Latest, StoreError> {
+    /// Writes everything: the body of one command.
+    pub(crate) fn write(&self, tx: &mut dyn Write) -> Result<Latest, StoreError> {
         let mut references: Vec<Option<EventRef>> = Vec::with_capacity(self.entries.len());
         let mut latest = Latest::default();
         for entry in &self.entries {
+            if entry.left_out {
+                references.push(None);
+                continue;
+            }
             if let Some((run, offset, index)) = entry.stream
                 && !tx.mark_stream(run, ATTEMPT, offset, index)?
             {
@@ -116,7 +158,17 @@ impl Batch {
                 let earlier = references.get(index).copied().flatten();
                 draft.cause = earlier.map_or(Cause::Root, Cause::Event);
             }
-            let reference = tx.append(std::slice::from_ref(&draft))?.into_iter().next();
+            let appended = match tx.append(std::slice::from_ref(&draft)) {
+                // One event that no store takes must not hold up all others for ever. What an
+                // agent said is whole in its raw stream.
+                Err(StoreError::TooLarge { size, limit, .. }) => {
+                    draft.body = json!({"left_out": "too large for the journal", "bytes": size,
+                        "limit": limit});
+                    tx.append(std::slice::from_ref(&draft))
+                }
+                appended => appended,
+            };
+            let reference = appended?.into_iter().next();
             references.push(reference);
             let (Some(reference), None) = (reference, entry.stream) else { continue };
             match draft.topic {
@@ -193,150 +245,5 @@ fn usage_row(run: RunId, usage: &Usage) -> UsageRow {
             output: usage.output,
         },
         cost_micros: usage.cost_usd.map(|usd| (usd * 1e6).round() as u64),
-    }
-}
-
-/// What could not be written yet.
-#[derive(Default)]
-struct Pending {
-    batches: VecDeque<Arc<Batch>>,
-    events: usize,
-    dropped: u64,
-    since: Option<jiff::Timestamp>,
-}
-
-/// The dispatcher's way into the store.
-pub(crate) struct Journal {
-    store: Store,
-    reserve: std::path::PathBuf,
-    pending: Pending,
-}
-
-/// What became of a batch.
-pub(crate) enum Written {
-    /// It is durable.
-    Committed(Latest),
-    /// It waits in memory until there is room again.
-    Waiting(StoreError),
-}
-
-/// The reserve: freed when the disk is full, so that the last commits still find room.
-const RESERVE_BYTES: u64 = 8 * 1024 * 1024;
-
-impl Journal {
-    pub(crate) fn new(store: Store, home: &std::path::Path) -> Self {
-        let reserve = home.join("reserve");
-        Self { store, reserve, pending: Pending::default() }
-    }
-
-    /// Sets the reserve aside; without room for it there is none.
-    pub(crate) fn keep_reserve(&self) {
-        if let Err(error) = orkestra_host::reserve::ensure(&self.reserve, RESERVE_BYTES) {
-            tracing::warn!(%error, "No reserve could be set aside for a full disk.");
-        }
-    }
-
-    pub(crate) fn is_waiting(&self) -> bool {
-        !self.pending.batches.is_empty()
-    }
-
-    /// Commits a batch, or keeps it in memory when the store cannot take it now.
-    pub(crate) async fn commit(&mut self, batch: Batch, at: jiff::Timestamp) -> Written {
-        if self.is_waiting()
-            && let Some(error) = self.flush(at).await
-        {
-            self.keep(Arc::new(batch), at);
-            return Written::Waiting(error);
-        }
-        let batch = Arc::new(batch);
-        match self.write(&batch).await {
-            Ok(latest) => Written::Committed(latest),
-            Err(error) => {
-                tracing::error!(%error, "The journal cannot be written; supervision goes on.");
-                let freed = orkestra_host::reserve::release(&self.reserve).is_ok();
-                if freed && matches!(error, StoreError::Full)
-                    && let Ok(latest) = self.write(&batch).await
-                {
-                    return Written::Committed(latest);
-                }
-                self.keep(batch, at);
-                Written::Waiting(error)
-            }
-        }
-    }
-
-    /// Tries to write what waits, in its order; the error when it must wait on.
-    pub(crate) async fn flush(&mut self, at: jiff::Timestamp) -> Option<StoreError> {
-        while let Some(batch) = self.pending.batches.front().cloned() {
-            if let Err(error) = self.write(&batch).await {
-                return Some(error);
-            }
-            self.pending.batches.pop_front();
-        }
-        let pending = std::mem::take(&mut self.pending);
-        if let Some(since) = pending.since {
-            let gap = json!({"since": since, "until": at, "queued": pending.events,
-                "dropped": pending.dropped, "why": "the store could not be written"});
-            let mut batch = Batch::default();
-            batch.note(vec![Draft::new("journal.gap", Topic::Journal, "journal", "daemon", gap)]);
-            if let Err(error) = self.write(&Arc::new(batch.clone())).await {
-                self.keep(Arc::new(batch), since);
-                return Some(error);
-            }
-            self.keep_reserve();
-        }
-        None
-    }
-
-    fn keep(&mut self, batch: Arc<Batch>, at: jiff::Timestamp) {
-        self.pending.since.get_or_insert(at);
-        self.pending.events += batch.entries.len();
-        self.pending.batches.push_back(batch);
-        // Rows must come through, events may be dropped: their number is told by the gap.
-        let mut index = 0;
-        while self.pending.events > PENDING_EVENTS_MAX {
-            let Some(slot) = self.pending.batches.get_mut(index) else { break };
-            index += 1;
-            let count = slot.entries.len();
-            if count == 0 {
-                continue;
-            }
-            let mut rows = Batch::clone(slot);
-            rows.entries.clear();
-            *slot = Arc::new(rows);
-            self.pending.events -= count;
-            self.pending.dropped += u64::try_from(count).unwrap_or(u64::MAX);
-        }
-        self.merge_empty();
-    }
-
-    /// Batches without events are merged: the newest row of each unit is all that counts.
-    fn merge_empty(&mut self) {
-        while let [first, second, ..] = self.pending.batches.make_contiguous()
-            && first.entries.is_empty()
-            && second.entries.is_empty()
-        {
-            let mut merged = Batch::clone(first);
-            for (name, unit) in &second.units {
-                merged.removed.remove(name);
-                merged.units.insert(name.clone(), unit.clone());
-            }
-            for name in &second.removed {
-                merged.units.remove(name);
-                merged.removed.insert(name.clone());
-            }
-            merged.runs.extend(second.runs.clone());
-            merged.usage.extend(second.usage.iter().cloned());
-            self.pending.batches.pop_front();
-            if let Some(front) = self.pending.batches.front_mut() {
-                *front = Arc::new(merged);
-            }
-        }
-    }
-
-    async fn write(&self, batch: &Arc<Batch>) -> Result<Latest, StoreError> {
-        let batch = Arc::clone(batch);
-        let committed = self.store.write(move |tx| batch.write(tx)).await?;
-        Ok(committed.value)
     }
 }

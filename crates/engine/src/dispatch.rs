@@ -1,8 +1,9 @@
 //! The dispatcher: one queue in, one commit per turn, orders out.
 
-use crate::commit::{Batch, Journal, Latest, Written};
+use crate::commit::{Batch, Latest};
 use crate::error::Error;
 use crate::handle::{StoreState, View};
+use crate::journal::{Journal, Written};
 use crate::message::{Message, Reply};
 use crate::options::Options;
 use crate::run::Runs;
@@ -114,7 +115,7 @@ impl Dispatcher {
         let mut batch = Batch::default();
         batch.note(vec![Draft::new("daemon.stopped", Topic::Daemon, "daemon", "daemon", body)]);
         let at = self.options.world.now().at;
-        if let Written::Waiting(error) = self.journal.commit(batch, at).await {
+        if let Written::Waiting(error) = self.journal.commit(batch, &[], at).await {
             tracing::error!(%error, "The last events could not be written and are lost.");
         }
     }
@@ -145,13 +146,17 @@ impl Dispatcher {
         let mut failed = None;
         if !batch.is_empty() {
             let at = self.options.world.now().at;
-            match self.journal.commit(batch, at).await {
+            match self.journal.commit(batch, &new_runs, at).await {
                 Written::Committed(latest) => {
                     self.set_store_state(StoreState::Ok);
                     self.remember(latest);
                 }
                 Written::Waiting(error) => {
                     self.set_store_state(state_of(&error));
+                    failed = Some(error);
+                }
+                Written::Refused(error, latest) => {
+                    self.remember(latest);
                     failed = Some(error);
                 }
             }

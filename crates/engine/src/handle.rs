@@ -10,6 +10,7 @@ use orkestra_core::run::{Run, RunInput, RunState};
 use orkestra_core::signal::Signal;
 use orkestra_core::unit::spec::{UnitName, UnitSpec};
 use orkestra_core::unit::{Fleet, Input, Unit};
+use orkestra_host::git;
 use orkestra_store::Store;
 use std::collections::BTreeMap;
 use std::path::PathBuf;
@@ -47,6 +48,9 @@ pub(crate) struct View {
     pub(crate) store_state: watch::Sender<StoreState>,
     pub(crate) closed: watch::Sender<bool>,
     pub(crate) changed: watch::Sender<u64>,
+    /// Held from looking for a request key to the commit of its run, so that one key is one run
+    /// also when it is sent twice at once.
+    pub(crate) creating: tokio::sync::Mutex<()>,
 }
 
 /// Cheap to clone; methods only.
@@ -191,17 +195,18 @@ impl Handle {
     /// # Errors
     /// No agent, a target that is no git repository, a full disk.
     pub async fn create_run(&self, new: NewRun, actor: &str) -> Result<Run, Error> {
-        if let Some(key) = new.request_key.clone() {
-            let found = self.store.read(move |read| read.run_by_key(&key)).await;
-            if let Some(row) = found.map_err(Error::Store)? {
-                return crate::run::from_row(&row);
-            }
+        if let Some(run) = self.run_of_key(new.request_key.as_deref()).await? {
+            return Ok(run);
         }
         let discovery = self.agents();
         let agent = discovery.choose(new.agent.as_deref()).map_err(Error::NoAgent)?.clone();
-        let target = orkestra_host::git::repository_of(&new.target)
-            .await
-            .map_err(|error| Error::Target(crate::run::target_problem(&new.target, &error)))?;
+        let no_place = |error| Error::Target(crate::run::target_problem(&new.target, &error));
+        let target = git::repository_of(&new.target).await.map_err(no_place)?;
+        git::head(&target).await.map_err(no_place)?;
+        let _one_at_a_time = self.view.creating.lock().await;
+        if let Some(run) = self.run_of_key(new.request_key.as_deref()).await? {
+            return Ok(run);
+        }
         let run = Run {
             id: RunId::new(self.world.uuid()),
             agent: agent.name,
@@ -227,6 +232,12 @@ impl Handle {
         };
         let (run, actor) = (Box::new(run), actor.to_owned());
         self.ask(|reply| Message::CreateRun { run, actor, reply: Some(reply) }).await
+    }
+
+    async fn run_of_key(&self, key: Option<&str>) -> Result<Option<Run>, Error> {
+        let Some(key) = key.map(str::to_owned) else { return Ok(None) };
+        let found = self.store.read(move |read| read.run_by_key(&key)).await;
+        found.map_err(Error::Store)?.map(|row| crate::run::from_row(&row)).transpose()
     }
 
     /// A person cancels a run; one that is over stays as it is.

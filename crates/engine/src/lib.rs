@@ -8,6 +8,7 @@ mod commit;
 mod dispatch;
 mod error;
 mod handle;
+mod journal;
 mod message;
 mod options;
 mod recovery;

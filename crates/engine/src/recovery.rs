@@ -1,10 +1,10 @@
 //! The start of the daemon: what an earlier one left is taken over, noticed or stopped before
 //! anything new begins (DESIGN: units, identity).
 
-use crate::commit::Journal;
 use crate::dispatch::Dispatcher;
 use crate::error::Error;
 use crate::handle::{Handle, StoreState, View};
+use crate::journal::Journal;
 use crate::message::Message;
 use crate::options::Options;
 use crate::run::{self, Runs};
@@ -15,6 +15,7 @@ use orkestra_core::id::InstanceId;
 use orkestra_core::run::{Run, RunInput, RunState};
 use orkestra_core::unit::{Fleet, Found, Input, Unit};
 use orkestra_host::instance::{self, Adopted, InstanceEvent, Launcher, State as LeaderState};
+use orkestra_store::{Error as StoreError, Store};
 use serde_json::json;
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
@@ -34,16 +35,23 @@ const STRAY_GRACE: Duration = Duration::from_secs(5);
 /// The store cannot be read or written, or a row is damaged.
 pub async fn start(options: Options, tasks: &Tasks) -> Result<Handle, Error> {
     let boot = orkestra_host::boot::boot_id().unwrap_or_default();
-    let (term, other_boot) = options
-        .store
-        .write(move |tx| {
+    let raise = || {
+        let boot = boot.clone();
+        options.store.write(move |tx| {
             let before = tx.meta("boot_id")?;
             tx.set_meta("boot_id", &boot)?;
             Ok((tx.raise_term()?, before.is_some_and(|before| before != boot)))
         })
-        .await
-        .map_err(Error::Store)?
-        .value;
+    };
+    let raised = match raise().await {
+        // What lives must be taken over on a full disk too: that is what the reserve is for.
+        Err(StoreError::Full) => {
+            let _without_it = orkestra_host::reserve::release(&options.home.join("reserve"));
+            raise().await
+        }
+        raised => raised,
+    };
+    let (term, other_boot) = raised.map_err(Error::Store)?.value;
     let (fleet, runs) = load(&options).await?;
     let launcher = Launcher::new(&options.home.join("run")).map_err(|error| {
         Error::Target(format!("the shim cannot be made ready: {}", describe(&error)))
@@ -56,6 +64,7 @@ pub async fn start(options: Options, tasks: &Tasks) -> Result<Handle, Error> {
         store_state: watch::Sender::new(StoreState::Ok),
         closed: watch::Sender::new(false),
         changed: watch::Sender::new(0),
+        creating: tokio::sync::Mutex::new(()),
     });
     let handle = Handle {
         inbox: outbox.clone(),
@@ -132,6 +141,8 @@ async fn take_over(dispatcher: &mut Dispatcher, term: u64, other_boot: bool) -> 
         "daemon",
         started,
     )])];
+    let store = dispatcher.options.store.clone();
+    let mut claim = Claim { store, run_dir, term };
     let mut known: BTreeSet<InstanceId> = BTreeSet::new();
     let lives: Vec<(Unit, InstanceId)> = dispatcher
         .fleet
@@ -141,7 +152,7 @@ async fn take_over(dispatcher: &mut Dispatcher, term: u64, other_boot: bool) -> 
         .collect();
     for (unit, instance) in lives {
         known.insert(instance);
-        let adopted = adopt_patiently(&run_dir, instance, term).await;
+        let adopted = claim.adopt(instance).await;
         let Some(found) = found_of_unit(dispatcher, &unit, instance, adopted, other_boot).await
         else {
             continue;
@@ -152,27 +163,50 @@ async fn take_over(dispatcher: &mut Dispatcher, term: u64, other_boot: bool) -> 
     let runs: Vec<Run> = dispatcher.runs.values().cloned().collect();
     for run in runs {
         known.extend(run.instance());
-        take_over_run(dispatcher, &run, &run_dir, term, &mut first).await;
+        take_over_run(dispatcher, &run, &mut claim, &mut first).await;
     }
-    first.extend(stop_strays(dispatcher, &run_dir, &known, term).await);
+    first.extend(stop_strays(&mut claim, &known).await);
+    dispatcher.unit_actors.raise_term(claim.term);
+    dispatcher.run_actors.raise_term(claim.term);
     first
 }
 
-/// What became of an instance; one that cannot be looked at is looked at again, since nothing may
-/// be started in its place.
-async fn adopt_patiently(run_dir: &std::path::Path, id: InstanceId, term: u64) -> Adopted {
-    let id = id.to_string();
-    let mut wait = Duration::from_millis(100);
-    loop {
-        match instance::adopt(run_dir, &id, term).await {
-            Ok(adopted) => return adopted,
-            Err(error) => {
-                tracing::error!(instance = %id, error = %describe(&error),
-                    "An instance cannot be looked at; nothing is started in its place.");
+/// With what instances are taken over.
+struct Claim {
+    store: Store,
+    run_dir: PathBuf,
+    term: u64,
+}
+
+impl Claim {
+    /// What became of an instance; one that cannot be looked at is looked at again, since nothing
+    /// may be started in its place.
+    async fn adopt(&mut self, id: InstanceId) -> Adopted {
+        let id = id.to_string();
+        let mut wait = Duration::from_millis(100);
+        loop {
+            match instance::adopt(&self.run_dir, &id, self.term).await {
+                // Only the holder of the home's lock may come here, so no newer daemon lives: it is
+                // our database that is older than what the shim has heard.
+                Ok(Adopted::Superseded { term: heard }) if heard >= self.term => {
+                    tracing::warn!(instance = %id, heard, "The database is older than a shim; raising the term.");
+                    match self.store.write(move |tx| tx.raise_term_above(heard)).await {
+                        Ok(raised) => {
+                            self.term = raised.value;
+                            continue;
+                        }
+                        Err(error) => tracing::error!(%error, "The term cannot be raised."),
+                    }
+                }
+                Ok(adopted) => return adopted,
+                Err(error) => {
+                    tracing::error!(instance = %id, error = %describe(&error),
+                        "An instance cannot be looked at; nothing is started in its place.");
+                }
             }
+            tokio::time::sleep(wait).await;
+            wait = (wait * 2).min(Duration::from_secs(5));
         }
-        tokio::time::sleep(wait).await;
-        wait = (wait * 2).min(Duration::from_secs(5));
     }
 }
 
@@ -244,8 +278,7 @@ async fn found_of_unit(
 async fn take_over_run(
     dispatcher: &mut Dispatcher,
     run: &Run,
-    run_dir: &std::path::Path,
-    term: u64,
+    claim: &mut Claim,
     first: &mut Vec<Message>,
 ) {
     let Some(instance) = run.instance() else {
@@ -263,7 +296,7 @@ async fn take_over_run(
         run.state,
         RunState::Starting { .. } | RunState::Stopping { pid: None, .. }
     );
-    match adopt_patiently(run_dir, instance, term).await {
+    match claim.adopt(instance).await {
         Adopted::Alive { state, handle, events } => {
             if let LeaderState::Running { pid, .. } | LeaderState::Stopping { pid, .. } = state {
                 tell(RunInput::Started { instance, pid, adopted: true });
@@ -293,13 +326,8 @@ async fn take_over_run(
 
 /// Folders that no row knows: their processes are stopped and reported, since nobody could ever
 /// stop them otherwise. One whose exit was committed only waits to be released.
-async fn stop_strays(
-    dispatcher: &Dispatcher,
-    run_dir: &PathBuf,
-    known: &BTreeSet<InstanceId>,
-    term: u64,
-) -> Vec<Message> {
-    let folders = match instance::list_instances(run_dir) {
+async fn stop_strays(claim: &mut Claim, known: &BTreeSet<InstanceId>) -> Vec<Message> {
+    let folders = match instance::list_instances(&claim.run_dir) {
         Ok(folders) => folders,
         Err(error) => {
             tracing::error!(error = %describe(&error), "The run folder cannot be listed.");
@@ -307,42 +335,47 @@ async fn stop_strays(
         }
     };
     let mut notes = Vec::new();
+    let mut strays = Vec::new();
     for folder in folders {
         let Ok(id) = folder.parse::<InstanceId>() else { continue };
         if known.contains(&id) {
             continue;
         }
-        match adopt_patiently(run_dir, id, term).await {
-            Adopted::Alive { state, handle, mut events } => {
+        match claim.adopt(id).await {
+            Adopted::Alive { state, handle, events } => {
                 let pid = match state {
                     LeaderState::Starting => None,
                     LeaderState::Running { pid, .. } | LeaderState::Stopping { pid, .. } => Some(pid),
                 };
                 tracing::warn!(instance = %id, ?pid, "A process that no row knows is being stopped.");
                 handle.stop(STRAY_GRACE, None).await;
-                while let Some(event) = events.next().await {
-                    if matches!(
-                        event,
-                        InstanceEvent::Exited(_) | InstanceEvent::Lost | InstanceEvent::Failed(_)
-                    ) {
-                        break;
-                    }
-                }
-                release(&handle).await;
+                strays.push((handle, events));
                 let body = json!({"instance": id, "pid": pid,
                     "why": "the journal knows no unit or run that it belongs to"});
-                let draft =
-                    Draft::new("unit.stray_stopped", Topic::Unit, &folder, "daemon", body);
-                notes.push(draft);
+                notes.push(Draft::new("unit.stray_stopped", Topic::Unit, &folder, "daemon", body));
             }
             Adopted::Exited { handle, .. } => release(&handle).await,
             Adopted::Lost { handle } => {
                 stop_leftovers(&folder).await;
                 release(&handle).await;
             }
-            Adopted::Superseded { .. } | Adopted::Unreachable { .. } | Adopted::Missing => {}
+            Adopted::Unreachable { .. } => {
+                tracing::error!(instance = %id, "The shim of a process that no row knows does not answer.");
+            }
+            Adopted::Superseded { .. } | Adopted::Missing => {}
         }
     }
-    let _ = dispatcher;
+    // All were asked, so that all have the same grace.
+    for (handle, mut events) in strays {
+        while let Some(event) = events.next().await {
+            if matches!(
+                event,
+                InstanceEvent::Exited(_) | InstanceEvent::Lost | InstanceEvent::Failed(_)
+            ) {
+                break;
+            }
+        }
+        release(&handle).await;
+    }
     if notes.is_empty() { Vec::new() } else { vec![Message::Note(notes)] }
 }

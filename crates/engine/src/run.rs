@@ -82,6 +82,11 @@ impl Runs {
         Self { options, term, launcher, outbox, tasks, actors: HashMap::new() }
     }
 
+    /// Lives that begin from now on are of this term.
+    pub(crate) fn raise_term(&mut self, term: u64) {
+        self.term = term;
+    }
+
     /// Carries out what was decided about a run.
     pub(crate) fn carry_out(&mut self, run: &Run, order: &RunOrder, agents: &Agents) {
         match order {
@@ -166,8 +171,7 @@ impl Runs {
         let invocation = command(spec, &request).map_err(|error| describe(&error))?;
         let folder = run_folder(&self.options.home, run.id);
         let stdin = folder.join("prompt");
-        std::fs::create_dir_all(&folder)
-            .and_then(|()| std::fs::write(&stdin, invocation.stdin.as_deref().unwrap_or_default()))
+        write_private(&folder, &stdin, invocation.stdin.as_deref().unwrap_or_default())
             .map_err(|error| format!("{} cannot be written: {error}", stdin.display()))?;
         let mut env = invocation.environment(self.options.env.iter().cloned());
         env.insert("ORKESTRA_RUN".to_owned(), run.id.to_string());
@@ -244,6 +248,16 @@ impl Runs {
 /// Where a run's raw stream and prompt lie.
 fn run_folder(home: &Path, id: RunId) -> PathBuf {
     home.join("runs").join(id.to_string())
+}
+
+/// A prompt may hold secrets: only the owner may read it.
+fn write_private(folder: &Path, file: &Path, bytes: &[u8]) -> std::io::Result<()> {
+    use std::io::Write;
+    use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
+    std::fs::DirBuilder::new().recursive(true).mode(0o700).create(folder)?;
+    let mut options = std::fs::OpenOptions::new();
+    let mut file = options.write(true).create(true).truncate(true).mode(0o600).open(file)?;
+    file.write_all(bytes)
 }
 
 fn kind_of(run: &Run) -> Kind {
@@ -377,7 +391,7 @@ impl Actor {
                     return;
                 }
             };
-            let at_end = items.is_empty();
+            let at_end = reader.is_at_end();
             if at_end && last {
                 items.extend(reader.finish());
             }

@@ -147,6 +147,12 @@ fn run_sentence(event: &Event, body: &Value) -> String {
         "run.question" => format!("Asks: {}", quote(text(body, "text"))),
         "run.retry" => format!("The model's API failed ({}); trying again.", text(body, "error")),
         "run.error" | "run.warning" => quote(text(body, "message")),
+        "run.plan" => {
+            let steps = body.get("items").and_then(Value::as_array).map_or(0, Vec::len);
+            format!("Plans {steps} steps.")
+        }
+        "run.permission_request" => format!("Asks for leave to use {}.", text(body, "tool")),
+        "run.permission_denied" => format!("Was refused the use of {}.", text(body, "tool")),
         "run.raw" => format!("Not understood: {}", quote(text(body, "preview"))),
         "run.agent_ended" => match text(body, "error") {
             "" => "The agent says it is done.".to_owned(),

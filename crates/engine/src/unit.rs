@@ -57,6 +57,11 @@ impl Units {
         Self { options, term, launcher, outbox, tasks, actors: HashMap::new() }
     }
 
+    /// Lives that begin from now on are of this term.
+    pub(crate) fn raise_term(&mut self, term: u64) {
+        self.term = term;
+    }
+
     fn actor(&mut self, name: &UnitName, instance: InstanceId) -> Actor {
         let (controls, orders) = mpsc::unbounded_channel();
         self.actors.insert(instance, controls);
@@ -303,7 +308,7 @@ async fn obey(handle: &InstanceHandle, control: Control) -> bool {
             false
         }
         Control::Release => {
-            release(&handle).await;
+            release(handle).await;
             true
         }
     }

@@ -49,12 +49,25 @@ pub struct RawReader {
     line: Vec<u8>,
     /// How far the file was read.
     read_to: u64,
+    at_end: bool,
 }
 
 impl RawReader {
     /// Reads `path` (which may not exist yet) from a line's begin.
     pub fn new(path: &Path, offset: u64) -> Self {
-        Self { path: path.to_owned(), file: None, offset, line: Vec::new(), read_to: offset }
+        Self {
+            path: path.to_owned(),
+            file: None,
+            offset,
+            line: Vec::new(),
+            read_to: offset,
+            at_end: false,
+        }
+    }
+
+    /// Whether the last `read` came to the file's end. A long line may give no item for a while.
+    pub fn is_at_end(&self) -> bool {
+        self.at_end
     }
 
     /// Where the next line begins.
@@ -67,10 +80,12 @@ impl RawReader {
     pub fn read(&mut self, max_bytes: usize) -> Result<Vec<RawItem>, Error> {
         let mut items = Vec::new();
         let mut left = max_bytes;
+        self.at_end = false;
         while left > 0 {
             let mut chunk = vec![0; CHUNK];
             let len = self.read_chunk(&mut chunk)?;
             if len == 0 {
+                self.at_end = true;
                 break;
             }
             left = left.saturating_sub(len);
@@ -160,10 +175,8 @@ mod tests {
         let mut reader = RawReader::new(file.path(), 0);
         let mut items = Vec::new();
         loop {
-            let more = reader.read(1 << 20).unwrap();
-            let done = reader.offset() == file.as_file().metadata().unwrap().len();
-            items.extend(more);
-            if done {
+            items.extend(reader.read(1 << 20).unwrap());
+            if reader.is_at_end() {
                 break;
             }
         }

@@ -27,6 +27,10 @@ pub trait WriteMeta {
     /// Begins a new term: shims refuse a daemon of an older one.
     fn raise_term(&mut self) -> Result<u64, Error>;
 
+    /// Begins a term above one that was heard of: shims may know a newer one than a database that
+    /// was lost or put back from an earlier day.
+    fn raise_term_above(&mut self, heard: u64) -> Result<u64, Error>;
+
     /// Begins a new epoch, after a restore. Effects that are not final become `unknown`: what
     /// happened in the outer world after the backup was made is not known here.
     fn raise_epoch(&mut self) -> Result<u64, Error>;
@@ -91,7 +95,11 @@ impl WriteMeta for Tx<'_> {
     }
 
     fn raise_term(&mut self) -> Result<u64, Error> {
-        let term = self.term()? + 1;
+        self.raise_term_above(0)
+    }
+
+    fn raise_term_above(&mut self, heard: u64) -> Result<u64, Error> {
+        let term = self.term()?.max(heard).saturating_add(1);
         set(self.connection, TERM, &term.to_string())?;
         Ok(term)
     }

@@ -19,7 +19,7 @@ import { RunPill, type Tone, toneStyle, UnitPill } from '../parts/StatePill';
 import { Ago, Countdown, Since } from '../parts/Time';
 import { UnitActions } from '../parts/UnitActions';
 import { useRowKeys } from '../parts/useRowKeys';
-import { firstLine, money } from '../parts/words';
+import { firstLine, money, runWords } from '../parts/words';
 import classes from './pages.module.css';
 
 const active = new Set<Run['state']>(['preparing', 'starting', 'running', 'stopping']);
@@ -61,7 +61,11 @@ export function Home() {
           <Empty>Nothing needs you. Enjoy the quiet.</Empty>
         ) : (
           needs.map((need) => (
-            <Need key={`${need.kind} ${need.subject} ${need.since}`} need={need} />
+            <Need
+              key={`${need.kind} ${need.subject} ${need.since}`}
+              need={need}
+              run={runs.find((run) => run.id === need.subject)}
+            />
           ))
         )}
       </Band>
@@ -126,9 +130,16 @@ function needLink(need: NeedsYou): string {
   return '/journal';
 }
 
-function Need({ need }: { need: NeedsYou }) {
+/** Whose trouble it is; what is wrong with it stands below. */
+function needName(need: NeedsYou, run: Run | undefined): string | null {
+  if (need.kind === 'unit_failed') return need.subject;
+  return run ? firstLine(run.prompt) : null;
+}
+
+function Need({ need, run }: { need: NeedsYou; run: Run | undefined }) {
   const face = needFaces[need.kind] ?? { tone: 'amber', icon: IconAlertTriangle, word: need.kind };
   const Icon = face.icon;
+  const name = needName(need, run);
   const verb = useUnitVerb();
   const reload = useReloadConfig();
   return (
@@ -145,11 +156,12 @@ function Need({ need }: { need: NeedsYou }) {
       />
       <div className={classes.grow}>
         <Link to={needLink(need)} className={classes.open} data-row>
-          {need.title}
+          {name ?? need.title}
         </Link>
-        {need.action && <div className="dim">{need.action}</div>}
+        <div className="dim">{name ? need.title : <span className="mono">{need.action}</span>}</div>
       </div>
       <div className={classes.meta}>
+        {run && <span>{run.agent}</span>}
         <Ago at={need.since} />
       </div>
       {need.kind === 'unit_failed' && (
@@ -238,7 +250,7 @@ function RunLine({ run }: { run: Run }) {
             {firstLine(run.prompt)}
           </Link>
         </div>
-        <div className="dim clip">{run.summary ?? run.why}</div>
+        <div className="dim clip">{runWords(run)}</div>
       </div>
       <div className={classes.meta}>
         <span>{run.agent}</span>

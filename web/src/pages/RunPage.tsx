@@ -67,6 +67,18 @@ export function RunPage() {
   );
 }
 
+const fileWords: Record<string, string> = {
+  A: 'new',
+  '?': 'new',
+  M: 'changed',
+  T: 'changed',
+  D: 'deleted',
+  R: 'renamed',
+  C: 'copied',
+};
+
+const fileWord = (status: string) => fileWords[status.charAt(0)] ?? status;
+
 function About({ run, over }: { run: RunDetail; over: boolean }) {
   const { usage } = run;
   return (
@@ -102,25 +114,27 @@ function About({ run, over }: { run: RunDetail; over: boolean }) {
               <Copy label="process id" text={String(run.pid)} />
             </Fact>
           )}
-          <Fact name="Run">
+          <Fact name="Run" wide>
             <Copy label="run id" text={run.id}>
               {run.short}
             </Copy>
           </Fact>
           {run.branch && (
-            <Fact name="Branch">
+            <Fact name="Branch" wide>
               <Copy label="branch" text={run.branch} />
             </Fact>
           )}
           {run.worktree && (
-            <Fact name="Worktree">
+            <Fact name="Worktree" wide>
               <Copy label="worktree" text={run.worktree} />
             </Fact>
           )}
           {!!run.uncommitted && (
-            <Fact name="Not in the worktree">{many(run.uncommitted, 'uncommitted change')}</Fact>
+            <Fact name="Not in the worktree" wide>
+              {many(run.uncommitted, 'uncommitted change')}
+            </Fact>
           )}
-          <Fact name="In the terminal">
+          <Fact name="In the terminal" wide>
             <Copy label="terminal command" text={run.cli} />
           </Fact>
         </Facts>
@@ -139,7 +153,7 @@ function About({ run, over }: { run: RunDetail; over: boolean }) {
           <ul className={classes.files}>
             {run.files_changed.map((file) => (
               <li key={file.path}>
-                <span className={`${styles.status} dim`}>{file.status}</span>
+                <span className={`${styles.status} dim`}>{fileWord(file.status)}</span>
                 <span className="mono">{file.path}</span>
               </li>
             ))}

@@ -12,7 +12,7 @@ import { ProblemNote } from '../parts/Problem';
 import { RunPill } from '../parts/StatePill';
 import { Ago } from '../parts/Time';
 import { useRowKeys } from '../parts/useRowKeys';
-import { firstLine, many, money } from '../parts/words';
+import { firstLine, many, money, runWords } from '../parts/words';
 import { NewRun } from './NewRun';
 import classes from './pages.module.css';
 
@@ -36,7 +36,7 @@ export function Runs() {
       {runs && (
         <div className={classes.card}>
           {runs.length === 0 && <Empty>No runs yet. Give an agent something to do.</Empty>}
-          <ul className={classes.card} style={{ border: 0, borderRadius: 0 }} aria-label="Runs">
+          <ul className={classes.rows} aria-label="Runs">
             {runs.map((run) => (
               <Row key={run.id} run={run} />
             ))}
@@ -72,14 +72,14 @@ function Row({ run }: { run: Run }) {
           </Link>
         </span>
         <span className={`${classes.cell} clip`} style={{ display: 'block' }}>
-          {run.summary ?? run.why}
+          {runWords(run)}
         </span>
       </span>
       <span className={`${classes.wide} ${classes.cell} clip`}>{run.agent}</span>
       <span className={`${classes.wide} ${classes.cell} ${classes.end} num`}>
         {many(run.events, 'event')}
       </span>
-      <span className={`${classes.wide} ${classes.end} num`}>
+      <span className={`${classes.wide} ${classes.cell} ${classes.end} num`}>
         {run.usage?.cost_usd != null ? money(run.usage.cost_usd) : <span className="dim">–</span>}
       </span>
       <span className={`${classes.cell} ${classes.end}`}>

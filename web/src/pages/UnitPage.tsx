@@ -12,7 +12,7 @@ import { Fact, Facts } from '../parts/Facts';
 import { LogView } from '../parts/LogView';
 import { Head, Waiting } from '../parts/Page';
 import { ProblemNote } from '../parts/Problem';
-import { UnitPill } from '../parts/StatePill';
+import { saysMore, UnitPill } from '../parts/StatePill';
 import { Ago, Countdown, Since } from '../parts/Time';
 import { Timeline } from '../parts/Timeline';
 import { UnitActions } from '../parts/UnitActions';
@@ -24,6 +24,15 @@ const back = { to: '/units', word: 'Units' };
 export function UnitPage() {
   const { name = '' } = useParams();
   return <OneUnit key={name} name={name} />;
+}
+
+/** When the state says it all, it is worth knowing what hangs together with it. */
+function firstWords({ after, dependents, why }: UnitDetail): string {
+  const needs = Object.keys(after);
+  const words = [];
+  if (needs.length > 0) words.push(`Started after ${needs.join(', ')}.`);
+  if (dependents.length > 0) words.push(`Needed by ${dependents.join(', ')}.`);
+  return words.join(' ') || why;
 }
 
 function OneUnit({ name }: { name: string }) {
@@ -46,7 +55,7 @@ function OneUnit({ name }: { name: string }) {
         back={back}
         why={
           <>
-            {unit.why}
+            {saysMore(unit) ? unit.why : firstWords(unit)}
             {unit.state === 'backing_off' && unit.next_start_at && (
               <strong style={{ color: 'var(--amber)' }}>
                 {' '}

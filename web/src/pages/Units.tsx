@@ -4,10 +4,11 @@ import { Link } from 'react-router';
 import type { Unit } from '../api/model';
 import { unitsQuery } from '../api/queries';
 import { useGlow } from '../live/useGlow';
+import { commandLine } from '../parts/Copy';
 import { Empty } from '../parts/Facts';
 import { Head, Waiting } from '../parts/Page';
 import { ProblemNote } from '../parts/Problem';
-import { UnitPill } from '../parts/StatePill';
+import { saysMore, UnitPill } from '../parts/StatePill';
 import { Countdown, Since } from '../parts/Time';
 import { UnitActions } from '../parts/UnitActions';
 import { useRowKeys } from '../parts/useRowKeys';
@@ -44,7 +45,7 @@ export function Units() {
               <span className="mono">orkestra init</span>.
             </Empty>
           )}
-          <ul className={classes.card} style={{ border: 0, borderRadius: 0 }} aria-label="Units">
+          <ul className={classes.rows} aria-label="Units">
             {data.map((unit) => (
               <Row key={unit.name} unit={unit} />
             ))}
@@ -60,19 +61,20 @@ function Row({ unit }: { unit: Unit }) {
     `${unit.state} ${unit.health} ${unit.instance} ${unit.restarts}`,
   );
   return (
-    <li className={classes.unitRow} ref={glow} data-unit={unit.name}>
+    <li className={`${classes.unitRow} ${classes.unit}`} ref={glow} data-unit={unit.name}>
       <span>
         <UnitPill unit={unit} />
       </span>
       <Link
         to={`/units/${encodeURIComponent(unit.name)}`}
         className={`${classes.open} clip`}
+        title={unit.name}
         data-row
       >
         {unit.name}
       </Link>
-      <span className={`${classes.whyCell} ${classes.cell} clip`} title={unit.why}>
-        {unit.why}
+      <span className={`${classes.whyCell} ${classes.cell}`} title={unit.why}>
+        {saysMore(unit) ? unit.why : <span className="mono">{commandLine(unit.command)}</span>}
         {unit.state === 'backing_off' && unit.next_start_at && (
           <span style={{ color: 'var(--amber)' }}>
             {' '}

@@ -131,7 +131,7 @@ function One({ step, open, onToggle }: OneProps) {
         <div className={classes.note} data-kind={step.type}>
           <Icon size={15} aria-hidden />
           <div className={classes.plain}>
-            {word && <strong>{word}: </strong>}
+            {word && <strong>{step.type === 'plan' ? `${word}\n` : `${word}: `}</strong>}
             {step.text}
           </div>
           <When at={step.at} />
@@ -172,5 +172,9 @@ function When({ at }: { at: string }) {
 }
 
 function pretty(input: unknown): string {
-  return typeof input === 'string' ? input : JSON.stringify(input, null, 2);
+  if (typeof input === 'string') return input;
+  const values = typeof input === 'object' && input !== null ? Object.values(input) : [];
+  const [only] = values;
+  // A command alone reads better as it is typed.
+  return values.length === 1 && typeof only === 'string' ? only : JSON.stringify(input, null, 2);
 }

@@ -57,6 +57,9 @@ export function unitFace(unit: Pick<Unit, 'state' | 'health'>): Face {
   return units[unit.state] ?? strange(unit.state);
 }
 
+/** Whether the reason says more than the state's word. */
+export const saysMore = (unit: Unit) => unit.why !== `${unitFace(unit).word}.`;
+
 export const toneStyle = (tone: Tone) =>
   ({ '--tone': `var(--${tone})`, '--tone-soft': `var(--${tone}-soft)` }) as CSSProperties;
 

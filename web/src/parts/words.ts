@@ -1,4 +1,9 @@
 /** Numbers and texts as people read them. */
+import type { Run } from '../api/model';
+
+/** What came of a run: its agent's last words, or why there is nothing to be glad about. */
+export const runWords = (run: Pick<Run, 'state' | 'summary' | 'why'>) =>
+  run.state === 'failed' ? run.why : run.summary || run.why;
 
 export const firstLine = (text: string) => text.trimStart().split('\n', 1)[0] ?? '';
 

@@ -14,9 +14,12 @@ use crate::reap;
 
 const PATIENCE: Duration = Duration::from_secs(10);
 const PAUSE: Duration = Duration::from_millis(5);
+/// A leader that has not become its program yet looks like a shim for less than this.
+const SHIM_STAYS: Duration = Duration::from_secs(1);
 
 /// Kills every process of ours that is marked with this instance, until none is left; returns how
-/// many were killed. Only for an instance whose lock is free: a living shim is marked too.
+/// many were killed. Only for an instance whose lock is free. If its shim lives all the same, it
+/// holds another folder, since ours is a copy: then nothing here is ours to kill.
 pub async fn stop_marked(instance: &str) -> Result<u32, Error> {
     let mark = format!("ORKESTRA_INSTANCE={instance}").into_bytes();
     tokio::task::spawn_blocking(move || stop_all(&mark))
@@ -27,19 +30,30 @@ pub async fn stop_marked(instance: &str) -> Result<u32, Error> {
 
 fn stop_all(mark: &[u8]) -> Result<u32, Error> {
     let uid = rustix::process::geteuid().as_raw();
-    let deadline = Instant::now() + PATIENCE;
+    let (deadline, shim_stays) = (Instant::now() + PATIENCE, Instant::now() + SHIM_STAYS);
     let mut killed = std::collections::BTreeSet::new();
     loop {
         let mut found = false;
+        let mut marked = Vec::new();
         for entry in fs::read_dir("/proc").doing("list processes")?.flatten() {
             let Some(pid) = entry.file_name().to_str().and_then(|name| name.parse::<u32>().ok())
             else {
                 continue;
             };
             let ours = entry.metadata().is_ok_and(|facts| facts.uid() == uid);
-            if !ours || pid == std::process::id() || !is_marked(pid, mark) {
-                continue;
+            if ours && pid != std::process::id() && is_marked(pid, mark) {
+                marked.push(pid);
             }
+        }
+        if marked.iter().any(|pid| is_shim(*pid)) {
+            if Instant::now() > shim_stays {
+                tracing::warn!("The shim lives and holds another folder; its tree is left alone.");
+                return Ok(0);
+            }
+            std::thread::sleep(PAUSE);
+            continue;
+        }
+        for pid in marked {
             // Look again through an open process: the pid may have passed on meanwhile.
             let Ok(pidfd) = reap::open(pid) else { continue };
             if is_marked(pid, mark) {
@@ -57,6 +71,10 @@ fn stop_all(mark: &[u8]) -> Result<u32, Error> {
         }
         std::thread::sleep(PAUSE);
     }
+}
+
+fn is_shim(pid: u32) -> bool {
+    fs::read(format!("/proc/{pid}/cmdline")).is_ok_and(|line| line.starts_with(b"orkestra-shim\0"))
 }
 
 /// A dead process has an empty environment, so a zombie counts as gone.

@@ -5,6 +5,7 @@
 //! kept and named.
 
 #![allow(dead_code, reason = "each test binary uses a part of it")]
+#![allow(unreachable_pub, reason = "a module of several test binaries")]
 #![allow(clippy::disallowed_methods, reason = "tests run the binary from outside")]
 
 use serde_json::Value;

@@ -36,7 +36,10 @@ fn the_committed_openapi_document_is_the_generated_one() {
     let mut generated = orkestra_server::openapi().to_pretty_json().expect("JSON");
     generated.push('\n');
     if std::env::var_os("ORKESTRA_UPDATE").is_some_and(|value| value == "1") {
-        std::fs::write(&path, &generated).expect("the document");
+        // Other tests read it at the same time.
+        let fresh = path.with_extension("json.new");
+        std::fs::write(&fresh, &generated).expect("the document");
+        std::fs::rename(&fresh, &path).expect("the document in place");
     }
     let committed = std::fs::read_to_string(&path).unwrap_or_default();
     let first = committed.lines().zip(generated.lines()).position(|(a, b)| a != b);

@@ -3,7 +3,7 @@
 
 use crate::harness::{Home, ORKESTRA, PATIENCE, text};
 use serde_json::Value;
-use std::io::{BufRead, BufReader, Read, Write};
+use std::io::{BufRead, BufReader, Write};
 use std::net::{Shutdown, TcpStream};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Stdio};

@@ -47,10 +47,22 @@ fn wait_for(home: &Home, name: &str, count: usize, patience: Duration) {
 #[test]
 fn row_003_six_crashes_in_a_row_wait_longer_and_longer() {
     let mut home = Home::new(&units(&[
-        unit("scaled", "exit 1", "restart: { profile: default, initial: 50ms, max: 1500ms, jitter: 0 }"),
-        unit("gentle", "exit 1", "restart: { profile: gentle, initial: 20ms, max: 320ms, jitter: 0 }"),
+        unit(
+            "scaled",
+            "exit 1",
+            "restart: { profile: default, initial: 50ms, max: 1500ms, jitter: 0 }",
+        ),
+        unit(
+            "gentle",
+            "exit 1",
+            "restart: { profile: gentle, initial: 20ms, max: 320ms, jitter: 0 }",
+        ),
         // Each life is long enough to count as healthy, so each wait is the first.
-        unit("healthy", "sleep 0.3; exit 1", "restart: { initial: 30ms, jitter: 0, reset_after: 200ms }"),
+        unit(
+            "healthy",
+            "sleep 0.3; exit 1",
+            "restart: { initial: 30ms, jitter: 0, reset_after: 200ms }",
+        ),
         unit("jitter", "exit 1", "restart: { initial: 40ms, max: 40ms, jitter: 0.5 }"),
     ]));
     home.up();

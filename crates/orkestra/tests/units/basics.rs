@@ -32,7 +32,8 @@ fn row_001_exactly_the_enabled_units_of_four_are_started() {
 
 #[test]
 fn row_002_a_killed_unit_is_restarted_and_the_journal_names_it() {
-    let mut home = Home::new(&units(&[unit("web", SLEEP, "restart: { initial: 20ms, jitter: 0 }")]));
+    let mut home =
+        Home::new(&units(&[unit("web", SLEEP, "restart: { initial: 20ms, jitter: 0 }")]));
     home.up();
     let first = home.pid("web");
     signal(first, "KILL");
@@ -134,7 +135,7 @@ fn row_011_status_is_right_from_any_other_process() {
         unit("stays", SLEEP, ""),
         unit("ends", "exit 0", "restart: on-failure"),
         unit("fails", "exit 7", "restart: never"),
-        unit("waits", "exit 1", "restart: { initial: 10m, jitter: 0 }"),
+        unit("waits", "exit 1", "restart: { initial: 10m, max: 10m, jitter: 0 }"),
     ]));
     home.up();
     let stays = home.pid("stays");
@@ -156,7 +157,10 @@ fn row_011_status_is_right_from_any_other_process() {
         let units = status["units"].as_array().expect("units");
         units.iter().find(|unit| unit["name"] == name).cloned().expect("the unit")
     };
-    assert_eq!((&unit("stays")["state"], &unit("stays")["pid"]), (&"running".into(), &stays.into()));
+    assert_eq!(
+        (&unit("stays")["state"], &unit("stays")["pid"]),
+        (&"running".into(), &stays.into())
+    );
     for (name, state) in [("ends", "stopped"), ("fails", "failed"), ("waits", "backing_off")] {
         let unit = unit(name);
         assert_eq!(unit["state"], state, "{unit}");
@@ -200,11 +204,11 @@ fn defect_b19_a_usage_error_is_not_restarted_for_ever() {
     let few = "restart: { profile: few, initial: 10ms, jitter: 0 }";
     let mut home = Home::new(&units(&[unit("sorting", usage, few)]));
     home.up();
-    let unit = home.wait_state("sorting", "failed");
-    assert_eq!(unit["restarts"], 3, "{unit}");
-    assert_eq!(unit["last_exit"]["code"], 2, "{unit}");
-    assert_eq!(unit["last_exit"]["last_lines"][0], "usage: sorting [--once]", "{unit}");
-    assert!(unit["why"].as_str().expect("why").contains("exited with code 2"), "{unit}");
+    let failed = home.wait_state("sorting", "failed");
+    assert_eq!(failed["restarts"], 3, "{failed}");
+    assert_eq!(failed["last_exit"]["code"], 2, "{failed}");
+    assert_eq!(failed["last_exit"]["last_lines"][0], "usage: sorting [--once]", "{failed}");
+    assert!(failed["why"].as_str().expect("why").contains("exited with code 2"), "{failed}");
     let needs = home.status()["needs_you"].clone();
     assert_eq!(needs[0]["subject"], "sorting", "{needs}");
     assert_eq!(of(&home, "sorting", "unit.starting").len(), 4, "one start and three tries");
@@ -231,7 +235,5 @@ fn defect_b22_a_started_unit_keeps_its_supervisor_and_its_output() {
         (pid != first).then_some(pid)
     });
     let expected = format!("I am {first}\nI am {second}\n");
-    home.wait("both lives in the log", || {
-        (home.ok(&["logs", "daemon"]) == expected).then_some(())
-    });
+    home.wait("both lives in the log", || (home.ok(&["logs", "daemon"]) == expected).then_some(()));
 }

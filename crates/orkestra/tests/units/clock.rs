@@ -47,7 +47,8 @@ fn a_clock_step_forward_ends_a_wait() {
 
 #[test]
 fn a_clock_step_does_not_change_an_uptime() {
-    let mut home = Home::new(&units(&[unit("runs", SLEEP, ""), unit("dies", SLEEP, "restart: never")]));
+    let mut home =
+        Home::new(&units(&[unit("runs", SLEEP, ""), unit("dies", SLEEP, "restart: never")]));
     home.up();
     let (runs, dies) = (home.pid("runs"), home.pid("dies"));
     home.kill_daemon();
@@ -60,7 +61,9 @@ fn a_clock_step_does_not_change_an_uptime() {
     assert_eq!((home.pid("runs"), home.pid("dies")), (runs, dies));
     let before = home.unit("runs")["uptime_ms"].as_u64().expect("an uptime");
     assert!(before < 10 * 60_000, "{before}");
-    home.wait("it to grow", || (home.unit("runs")["uptime_ms"].as_u64() > Some(before)).then_some(()));
+    home.wait("it to grow", || {
+        (home.unit("runs")["uptime_ms"].as_u64() > Some(before)).then_some(())
+    });
     crate::harness::signal(dies, "KILL");
     let unit = home.wait_state("dies", "failed");
     let lived = unit["last_exit"]["uptime_ms"].as_u64().expect("an uptime");

@@ -113,7 +113,11 @@ fn command_rounds(rounds: usize) {
     let names: Vec<String> = (0..6).map(|n| format!("unit-{n}")).collect();
     let mut yaml: Vec<String> = names.iter().map(|name| unit(name, GUARDED, QUICK)).collect();
     // One that dies all the time: waits and starts are cut off as well.
-    yaml.push(unit("dies", "exec 9>>dies.lock; flock -n 9 || echo dies >> violations; sleep 0.05; exit 1", QUICK));
+    yaml.push(unit(
+        "dies",
+        "exec 9>>dies.lock; flock -n 9 || echo dies >> violations; sleep 0.05; exit 1",
+        QUICK,
+    ));
     let mut home = Home::new(&units(&yaml));
     home.up();
     for round in 0..rounds {

@@ -5,6 +5,7 @@ use crate::harness::{Home, is_alive, signal};
 use crate::support::{SLEEP, no_orphan, of, unit, units, verified};
 use std::io::Write;
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 /// A small file system on a home; goes with the value, which must outlive the home's processes.
 struct SmallDisk {
@@ -126,6 +127,15 @@ fn a_full_disk_stops_new_work_but_not_supervision() {
     let said = home.fails(&["unit", "start", "idle"], 4);
     assert!(said.contains("full"), "{said}");
     assert_eq!(home.unit("idle")["state"], "stopped");
+
+    // What room there was in begun pages of the logs is used up.
+    home.wait("both logs to stand still", || {
+        disk.fill();
+        let lengths = || ["blocks", "drops"].map(|name| numbers(&home, name).len());
+        let before = lengths();
+        std::thread::sleep(Duration::from_millis(1_500));
+        (before == lengths()).then_some(())
+    });
     assert!(is_alive(blocks) && is_alive(drops));
 
     // As soon as there is room, all is written.
@@ -139,7 +149,9 @@ fn a_full_disk_stops_new_work_but_not_supervision() {
     let started = of(&home, "steady", "unit.started");
     assert!(started.iter().any(|event| event["body"]["pid"] == second), "what waited is written");
     home.wait("the reserve to be set aside again", || reserve.exists().then_some(()));
-    home.wait("the blocked to go on", || (numbers(&home, "blocks").len() > blocked_at + 50).then_some(()));
+    home.wait("the blocked to go on", || {
+        (numbers(&home, "blocks").len() > blocked_at + 50).then_some(())
+    });
     let whole = numbers(&home, "blocks");
     let expected: Vec<u64> = (1..=whole.len() as u64).collect();
     assert_eq!(whole, expected, "block loses, doubles and tears nothing");
@@ -162,15 +174,42 @@ fn a_full_disk_stops_new_work_but_not_supervision() {
 }
 
 #[test]
-fn a_daemon_does_not_come_up_on_a_full_disk_and_harms_nobody() {
+fn a_daemon_that_starts_on_a_full_disk_uses_its_reserve() {
+    let mut home = Home::new(&units(&[
+        unit("lives", SLEEP, ""),
+        unit("dies", SLEEP, "restart: { initial: 10ms }"),
+    ]));
+    let Some(disk) = SmallDisk::new(&home, "28m") else { return };
+    home.up();
+    let (lives, dies) = (home.pid("lives"), home.pid("dies"));
+    home.kill_daemon();
+    disk.fill();
+    signal(dies, "KILL");
+    home.up();
+    assert_eq!(home.pid("lives"), lives);
+    home.wait("the dead to be restarted", || {
+        let unit = home.unit("dies");
+        (unit["state"] == "running" && unit["pid"] != dies).then_some(())
+    });
+    disk.free();
+    no_orphan(&home);
+    verified(&home);
+    home.down();
+    drop(home);
+    drop(disk);
+}
+
+#[test]
+fn a_daemon_without_any_room_says_so_and_harms_nobody() {
     let mut home = Home::new(&units(&[unit("lives", SLEEP, "")]));
     let Some(disk) = SmallDisk::new(&home, "28m") else { return };
     home.up();
     let pid = home.pid("lives");
     home.kill_daemon();
+    std::fs::remove_file(home.data().join("reserve")).expect("the reserve");
     disk.fill();
     let said = home.fails(&["up", "--port", "0"], 1);
-    assert!(said.contains("full"), "{said}");
+    assert!(said.contains("the disk is full"), "{said}");
     assert!(is_alive(pid), "the unit goes on");
     disk.free();
     home.up();
@@ -196,7 +235,10 @@ fn a_read_only_home_is_refused_by_name() {
         disk.remount(&home, "ro");
         let before = listing(&home.data());
         let said = home.fails(&["up", "--port", "0"], 1);
-        assert!(said.contains(&home.data().display().to_string()), "it does not name the folder: {said}");
+        assert!(
+            said.contains(&home.data().display().to_string()),
+            "it does not name the folder: {said}"
+        );
         assert!(said.contains("Read-only"), "it does not say why: {said}");
         assert!(said.contains("--home"), "it does not say what to do: {said}");
         assert_eq!(listing(&home.data()), before, "nothing is touched");

@@ -51,7 +51,8 @@ fn a_killed_shim_takes_its_tree_along_and_the_unit_starts_again() {
 
 #[test]
 fn a_shim_killed_while_no_daemon_ran_is_noticed_by_the_next() {
-    let mut home = Home::new(&units(&[unit("tree", TREE, "restart: { initial: 10ms, jitter: 0 }")]));
+    let mut home =
+        Home::new(&units(&[unit("tree", TREE, "restart: { initial: 10ms, jitter: 0 }")]));
     home.up();
     let leader = home.pid("tree");
     let all = home.wait("four processes", || {
@@ -123,8 +124,11 @@ fn cleared_and_started_once(home: &mut Home, old: &[i32]) {
     }
     assert!(old.iter().all(|pid| !is_alive(*pid)), "a stray was left alone");
     let strays = home.events("unit.stray_stopped");
-    let mut reported: Vec<i32> =
-        strays.iter().filter_map(|event| event["body"]["pid"].as_i64()).map(|pid| pid as i32).collect();
+    let mut reported: Vec<i32> = strays
+        .iter()
+        .filter_map(|event| event["body"]["pid"].as_i64())
+        .map(|pid| pid as i32)
+        .collect();
     reported.sort_unstable();
     let mut expected = old.to_vec();
     expected.sort_unstable();
@@ -139,7 +143,11 @@ fn cleared_and_started_once(home: &mut Home, old: &[i32]) {
 
 fn three_units() -> String {
     let stubborn = format!("trap '' TERM; {GUARDED}");
-    units(&[unit("a", GUARDED, ""), unit("b", GUARDED, ""), unit("stubborn", &stubborn, "stop: { grace: 1s }")])
+    units(&[
+        unit("a", GUARDED, ""),
+        unit("b", GUARDED, ""),
+        unit("stubborn", &stubborn, "stop: { grace: 1s }"),
+    ])
 }
 
 #[test]
@@ -202,11 +210,13 @@ fn a_copied_home_harms_no_process_of_the_original() {
     let status = other.command("cp").arg("-a").arg(home.data()).arg(other.data()).status();
     assert!(status.expect("cp runs").success());
     other.up();
-    let copies = ["a", "b"].map(|name| other.wait("its own process", || {
-        let unit = other.unit(name);
-        let pid = unit["pid"].as_i64()? as i32;
-        (unit["state"] == "running" && !all.contains(&pid)).then_some(pid)
-    }));
+    let copies = ["a", "b"].map(|name| {
+        other.wait("its own process", || {
+            let unit = other.unit(name);
+            let pid = unit["pid"].as_i64()? as i32;
+            (unit["state"] == "running" && !all.contains(&pid)).then_some(pid)
+        })
+    });
     assert!(all.iter().all(|pid| is_alive(*pid)), "the copy's daemon killed what is not its own");
     home.up();
     assert_eq!(["a", "b"].map(|name| home.pid(name)), pids);

@@ -1,6 +1,8 @@
 //! Units on the real binary: supervision, stopping, crashes of the daemon, odd outer worlds.
 //! What each outcome should be stands in docs/failures.md.
 
+#![allow(clippy::expect_used, clippy::panic, reason = "tests: a failure is a panic")]
+
 #[path = "../harness/mod.rs"]
 mod harness;
 
@@ -10,6 +12,7 @@ mod clock;
 mod crash;
 mod disk;
 mod identity;
+mod journal;
 mod output;
 mod start;
 mod stop;

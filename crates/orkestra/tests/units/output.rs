@@ -49,7 +49,8 @@ fn nul_and_bytes_that_are_no_text_are_kept() {
         text(&output.stdout).contains("no end").then_some(output)
     });
     assert_eq!(output.stdout, b"a\0b\nc\xff\xfed\n\x1b[31mred\r\nno end\n");
-    let texts: Vec<Value> = log_lines(&home, "odd").iter().map(|line| line["text"].clone()).collect();
+    let texts: Vec<Value> =
+        log_lines(&home, "odd").iter().map(|line| line["text"].clone()).collect();
     assert_eq!(texts, ["a\0b", "c\u{fffd}\u{fffd}d", "\u{1b}[31mred\r", "no end"]);
     // The same where a unit's last words are quoted: in an event's body.
     home.ok(&["unit", "stop", "odd"]);
@@ -98,4 +99,26 @@ fn a_grandchild_that_holds_the_output_ends_with_its_unit() {
     assert_eq!(home.processes(), Vec::<i32>::new(), "the whole tree is the unit");
     assert_eq!(home.ok(&["logs", "polite"]), "done\n");
     assert_eq!(home.ok(&["logs", "stubborn"]), "held\n");
+}
+
+#[test]
+fn a_stranger_that_holds_the_output_holds_up_nothing() {
+    use std::io::Write;
+    let mut home = Home::new(&units(&[unit("lent", "echo mine; exec sleep 1000000", "")]));
+    home.up();
+    let pid = home.pid("lent");
+    home.wait("its line", || (home.ok(&["logs", "lent"]) == "mine\n").then_some(()));
+    // We hold the unit's output from outside its tree, as one does who was handed the descriptor.
+    let mut output = std::fs::OpenOptions::new()
+        .write(true)
+        .open(format!("/proc/{pid}/fd/1"))
+        .expect("the unit's output");
+    output.write_all(b"theirs\n").expect("the pipe is open");
+    home.ok(&["unit", "stop", "lent"]);
+    assert!(!is_alive(pid));
+    assert_eq!(home.unit("lent")["state"], "stopped");
+    assert_eq!(home.ok(&["logs", "lent"]), "mine\ntheirs\n");
+    home.wait("the shim to go", || home.processes().is_empty().then_some(()));
+    assert!(output.write_all(b"too late\n").is_err(), "nobody reads any more");
+    home.down();
 }

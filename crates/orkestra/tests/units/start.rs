@@ -65,7 +65,8 @@ fn a_wrong_working_directory_is_told() {
     fails_to_start(&home, "missing", &["cannot enter its working directory", "No such file"]);
     fails_to_start(&home, "file", &["cannot enter its working directory", "Not a directory"]);
     home.wait("the folder's name", || {
-        (home.ok(&["logs", "right"]) == format!("{}\n", home.dir.join("here").display())).then_some(())
+        (home.ok(&["logs", "right"]) == format!("{}\n", home.dir.join("here").display()))
+            .then_some(())
     });
 }
 

@@ -82,6 +82,12 @@ pub(crate) fn parent(pid: i32) -> Option<i32> {
     stat.rsplit(')').next()?.split_whitespace().nth(1)?.parse().ok()
 }
 
+/// Whether it is a shim: the one that holds a unit, not a part of its tree.
+pub(crate) fn is_shim(pid: i32) -> bool {
+    std::fs::read(format!("/proc/{pid}/cmdline"))
+        .is_ok_and(|line| line.starts_with(b"orkestra-shim\0"))
+}
+
 /// Waits until every process of the home belongs to the tree of a unit that `status` knows as
 /// running: nothing is left over, and nothing runs twice. Only for homes whose units settle.
 pub(crate) fn no_orphan(home: &Home) {
