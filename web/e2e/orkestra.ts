@@ -8,11 +8,12 @@ import { test as base, expect, type Page } from '@playwright/test';
 const START_MS = 20_000;
 const STOP_MS = 20_000;
 
-/** Counts up by the clock of its own file, so that numbers go on after a restart. */
+/** Counts up in a file, so that numbers go on after a restart, whenever it is killed. */
 const TICKER = `#!/bin/sh
 n=$(cat "$1" 2>/dev/null || echo 0)
 while :; do
-  n=$((n + 1)); echo "$n" > "$1"
+  n=$((n + 1))
+  echo "$n" > "$1.new" && mv "$1.new" "$1"
   echo "tick $n"
   if [ $((n % 5)) -eq 0 ]; then echo "warn $n" >&2; fi
   sleep 0.1

@@ -33,6 +33,21 @@ impl Span {
     pub const fn ms(self) -> u64 {
         self.ms
     }
+
+    /// For people: as exact as anybody wants to know, `849 ms`, `1.8 s`, `44 s`, `2 min 5 s`.
+    pub fn roughly(self) -> String {
+        let tenths = (self.ms + 50) / 100;
+        let secs = (self.ms + 500) / 1_000;
+        match self.ms {
+            0..1_000 => format!("{} ms", self.ms),
+            1_000..9_950 if tenths % 10 != 0 => format!("{}.{} s", tenths / 10, tenths % 10),
+            1_000..59_500 => format!("{secs} s"),
+            59_500..3_599_500 if secs % 60 == 0 => format!("{} min", secs / 60),
+            59_500..3_599_500 => format!("{} min {} s", secs / 60, secs % 60),
+            3_599_500..86_399_500 => format!("{} h {} min", secs / 3_600, secs % 3_600 / 60),
+            _ => format!("{} d {} h", secs / 86_400, secs % 86_400 / 3_600),
+        }
+    }
 }
 
 impl fmt::Display for Span {
@@ -157,6 +172,25 @@ mod tests {
         }
         for text in ["", "s", "5x", "five", "5 s", "-1s", "1e99s", "5s3", "..s", "99999d"] {
             assert!(text.parse::<Span>().is_err(), "{text}");
+        }
+    }
+
+    #[test]
+    fn tells_people_roughly() {
+        for (ms, text) in [
+            (0, "0 ms"),
+            (849, "849 ms"),
+            (1_000, "1 s"),
+            (1_849, "1.8 s"),
+            (9_949, "9.9 s"),
+            (9_950, "10 s"),
+            (43_431, "43 s"),
+            (60_000, "1 min"),
+            (125_000, "2 min 5 s"),
+            (3_600_000, "1 h 0 min"),
+            (90_000_000, "1 d 1 h"),
+        ] {
+            assert_eq!(Span::from_ms(ms).roughly(), text, "{ms}");
         }
     }
 

@@ -302,7 +302,7 @@ impl Unit {
                 "{}; restart {} follows after {}.",
                 ended().unwrap_or_else(|| "It ended".to_owned()),
                 self.attempt,
-                Span::from_ms(*delay_ms)
+                Span::from_ms(*delay_ms).roughly()
             ),
             State::Failed { why } => why.clone(),
             State::Stopping { then, .. } => match then {

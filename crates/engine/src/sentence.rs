@@ -86,11 +86,11 @@ pub fn sentence(event: &Event) -> String {
         "unit.exited" => format!(
             "{subject} {} after {}.",
             exit_words(body),
-            Span::from_ms(number(body, "uptime_ms"))
+            Span::from_ms(number(body, "uptime_ms")).roughly()
         ),
         "unit.restart_scheduled" => format!(
             "{subject} restarts in {} (restart {}).",
-            Span::from_ms(number(body, "delay_ms")),
+            Span::from_ms(number(body, "delay_ms")).roughly(),
             number(body, "restarts")
         ),
         "unit.stopping" => format!("{subject} is being stopped."),

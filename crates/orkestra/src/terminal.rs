@@ -139,16 +139,9 @@ fn width(text: &str) -> usize {
     count
 }
 
-/// A length of time for people: the two largest units.
+/// A length of time for people.
 pub(crate) fn duration(ms: u64) -> String {
-    let secs = ms / 1_000;
-    match secs {
-        0 => format!("{ms} ms"),
-        1..=59 => format!("{secs} s"),
-        60..=3_599 => format!("{} min {} s", secs / 60, secs % 60),
-        3_600..=86_399 => format!("{} h {} min", secs / 3_600, secs % 3_600 / 60),
-        _ => format!("{} d {} h", secs / 86_400, secs % 86_400 / 3_600),
-    }
+    orkestra_core::span::Span::from_ms(ms).roughly()
 }
 
 /// The beginning of a text, on one line.

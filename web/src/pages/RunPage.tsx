@@ -53,8 +53,10 @@ export function RunPage() {
         <div className={styles.talk}>
           {run.stream_cut && (
             <p className={classes.why}>
-              This run is long: only its newest part is shown. All of it:{' '}
-              <span className="mono">orkestra events --subject {run.id}</span>
+              This run is long: only its newest part is shown.{' '}
+              <Link to={journalOf(run)} className={styles.link}>
+                All of it is in the journal.
+              </Link>
             </p>
           )}
           <Conversation key={run.id} run={run} />
@@ -66,6 +68,8 @@ export function RunPage() {
     </div>
   );
 }
+
+const journalOf = ({ id }: RunDetail) => `/journal?topic=run&subject=${encodeURIComponent(id)}`;
 
 const fileWords: Record<string, string> = {
   A: 'new',
@@ -138,10 +142,7 @@ function About({ run, over }: { run: RunDetail; over: boolean }) {
             <Copy label="terminal command" text={run.cli} />
           </Fact>
         </Facts>
-        <Link
-          to={`/journal?topic=run&subject=${encodeURIComponent(run.id)}`}
-          className={classes.back}
-        >
+        <Link to={journalOf(run)} className={classes.back}>
           Its events in the journal
         </Link>
       </section>

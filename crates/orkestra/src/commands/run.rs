@@ -197,15 +197,15 @@ fn show(detail: &RunDetail) {
     let run = &detail.run;
     terminal::print(&format!("Run {}  {}  {}", run.short, run.agent, run.created_at));
     terminal::print(&format!("> {}\n", harmless(&run.prompt)));
+    if detail.stream_cut {
+        terminal::complain(&format!("(the beginning is left out; orkestra events --subject {} has all)", run.id));
+    }
     for RunEvent { event, .. } in &detail.stream {
         let body: Map<String, Value> = event.clone().into_iter().collect();
         let kind = format!("run.{}", text(&body, "type"));
         if !tell(&kind, Some(&body)) {
             return;
         }
-    }
-    if detail.stream_cut {
-        terminal::complain(&format!("(cut here; orkestra events --subject {} has all)", run.id));
     }
     terminal::print(&format!("\n{}", summary(run)));
 }

@@ -102,10 +102,7 @@ fn one_changed_byte_of_the_file_itself_is_named() {
         .position(|window| window == body.as_bytes())
         .expect("the body stands in the file, not only in a log beside it");
     let fake = flipped(&body);
-    bytes
-        .get_mut(place..place + body.len())
-        .expect("its place")
-        .copy_from_slice(fake.as_bytes());
+    bytes.get_mut(place..place + body.len()).expect("its place").copy_from_slice(fake.as_bytes());
     std::fs::write(&path, &bytes).expect("the forged file");
     assert_eq!(stored(&home, kind).1, fake, "the forgery is in place");
     names(&home, seq, kind);

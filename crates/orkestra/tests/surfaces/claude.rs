@@ -27,8 +27,11 @@ impl Model {
     fn start(home: &Home, script: &Path) -> Self {
         let mut command = home.command(&fake("fake-model"));
         command.arg("--script").arg(script).arg("--log").arg(home.dir.join("requests.jsonl"));
-        let mut child =
-            command.stdout(Stdio::piped()).stderr(Stdio::null()).spawn().expect("fake-model starts");
+        let mut child = command
+            .stdout(Stdio::piped())
+            .stderr(Stdio::null())
+            .spawn()
+            .expect("fake-model starts");
         let mut line = String::new();
         let stdout = child.stdout.take().expect("its output");
         BufReader::new(stdout).read_line(&mut line).expect("its first line");
@@ -63,7 +66,15 @@ fn furnished(script: &Path) -> (Home, Model, PathBuf) {
 
 fn begin(home: &Home, target: &Path) -> String {
     let target = target.display().to_string();
-    let run = home.json(&["run", "Write hello.txt", "--agent", "claude", "--target", &target, "--detach"]);
+    let run = home.json(&[
+        "run",
+        "Write hello.txt",
+        "--agent",
+        "claude",
+        "--target",
+        &target,
+        "--detach",
+    ]);
     run["id"].as_str().expect("an id").to_owned()
 }
 
@@ -94,7 +105,9 @@ fn check(home: &Home, target: &Path, run: &Value) {
 
     // 100 + 10 fresh, 40 + 5 written to the cache, 140 read from it, 30 + 8 out: the script's sums.
     let usage = &run["usage"];
-    for (key, sum) in [("fresh_input", 110), ("cache_write", 45), ("cache_read", 140), ("output", 38)] {
+    for (key, sum) in
+        [("fresh_input", 110), ("cache_write", 45), ("cache_read", 140), ("output", 38)]
+    {
         assert_eq!(usage[key], sum, "{key}: {usage}");
     }
     let (input, output): (i64, i64) = database(home)
@@ -144,7 +157,11 @@ fn the_real_claude_writes_a_file_and_each_event_is_told_once() {
     let run = home.json(&["run", "show", &id]);
     check(&home, &target, &run);
     // The key was handed to the agent and to nobody else.
-    for args in [&["config", "show"][..], &["events", "-n", "1000", "--json"], &["run", "show", &id, "--json"]] {
+    for args in [
+        &["config", "show"][..],
+        &["events", "-n", "1000", "--json"],
+        &["run", "show", &id, "--json"],
+    ] {
         assert!(!home.ok(args).contains("sk-test-not-a-key"), "{args:?}");
     }
     assert!(!home.daemon_log().contains("sk-test-not-a-key"));
@@ -157,7 +174,7 @@ fn the_real_claude_goes_on_when_the_daemon_is_killed_and_each_event_is_told_once
     let script = std::fs::read_to_string(script).expect("the script");
     let mut script: Value = serde_json::from_str(&script).expect("JSON");
     script["turns"][0]["delay_ms"] = json!(50);
-    script["turns"][1]["hold"] = json!(6);
+    script["turns"][1]["hold"] = json!(10);
     let folder = tempfile::tempdir().expect("a folder");
     let slow = folder.path().join("slow.json");
     std::fs::write(&slow, script.to_string()).expect("the script");

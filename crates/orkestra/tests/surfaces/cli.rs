@@ -111,18 +111,28 @@ fn furnished() -> (Home, String, String) {
 
 fn parses(form: Form, output: &Output, case: &str) {
     let printed = text(&output.stdout);
-    assert!(!printed.trim().is_empty(), "{case}: nothing on stdout; stderr: {}", text(&output.stderr));
+    assert!(
+        !printed.trim().is_empty(),
+        "{case}: nothing on stdout; stderr: {}",
+        text(&output.stderr)
+    );
     match form {
         Document => {
-            let value: Value = serde_json::from_str(&printed).unwrap_or_else(|e| panic!("{case}: {e}: {printed}"));
-            assert!(value.is_object(), "{case}: a document is an object, so that it can grow: {printed}");
+            let value: Value =
+                serde_json::from_str(&printed).unwrap_or_else(|e| panic!("{case}: {e}: {printed}"));
+            assert!(
+                value.is_object(),
+                "{case}: a document is an object, so that it can grow: {printed}"
+            );
         }
         Scalar => {
-            let _value: Value = serde_json::from_str(&printed).unwrap_or_else(|e| panic!("{case}: {e}: {printed}"));
+            let _value: Value =
+                serde_json::from_str(&printed).unwrap_or_else(|e| panic!("{case}: {e}: {printed}"));
         }
         Lines => {
             for line in printed.lines() {
-                let value: Value = serde_json::from_str(line).unwrap_or_else(|e| panic!("{case}: {e}: {line}"));
+                let value: Value =
+                    serde_json::from_str(line).unwrap_or_else(|e| panic!("{case}: {e}: {line}"));
                 assert!(value.is_object(), "{case}: {line}");
             }
         }
@@ -248,7 +258,9 @@ fn row_051_events_filters_by_kind_subject_and_time() {
     let all = lines(&[]);
     let seqs: Vec<_> = all.iter().map(|event| event["seq"].as_u64().expect("a place")).collect();
     assert!(seqs.is_sorted() && seqs.first() == Some(&1), "oldest first, from the beginning");
-    let picked = |like: &dyn Fn(&Value) -> bool| all.iter().filter(|event| like(event)).cloned().collect::<Vec<_>>();
+    let picked = |like: &dyn Fn(&Value) -> bool| {
+        all.iter().filter(|event| like(event)).cloned().collect::<Vec<_>>()
+    };
     let kind = |event: &Value| event["kind"].as_str().unwrap_or_default().to_owned();
     assert_eq!(lines(&["--kind", "unit.started"]), picked(&|event| kind(event) == "unit.started"));
     assert_eq!(lines(&["--kind", "unit.*"]), picked(&|event| kind(event).starts_with("unit.")));
@@ -258,7 +270,8 @@ fn row_051_events_filters_by_kind_subject_and_time() {
     );
     assert_eq!(lines(&["--subject", "web"]), picked(&|event| event["subject"] == "web"));
     assert_eq!(lines(&["--subject", &run]), picked(&|event| event["subject"] == run.as_str()));
-    let middle = all.get(all.len() / 2).expect("an event")["at"].as_str().expect("a time").to_owned();
+    let middle =
+        all.get(all.len() / 2).expect("an event")["at"].as_str().expect("a time").to_owned();
     let since = picked(&|event| event["at"].as_str() >= Some(&middle));
     assert_eq!(lines(&["--since", &middle]), since);
     assert_eq!(lines(&["--since", "1h"]), all);
@@ -308,6 +321,8 @@ fn defect_b22_a_daemon_in_the_background_lives_is_seen_by_all_and_says_what_it_d
     assert!(!log.contains(&home.token()), "secrets do not belong in logs");
 
     home.ok(&["down"]);
-    home.wait("the end of all", || (!is_alive(daemon) && home.processes().is_empty()).then_some(()));
+    home.wait("the end of all", || {
+        (!is_alive(daemon) && home.processes().is_empty()).then_some(())
+    });
     home.fails(&["status"], 3);
 }

@@ -136,14 +136,21 @@ fn errors(output: &Output) -> Vec<Value> {
 /// The first error of a report must be this one.
 fn is_told(wrong: &Wrong, error: &Value) {
     let what = wrong.what;
-    assert_eq!((&error["line"], &error["column"]), (&json!(wrong.at.0), &json!(wrong.at.1)), "{what}: {error}");
+    assert_eq!(
+        (&error["line"], &error["column"]),
+        (&json!(wrong.at.0), &json!(wrong.at.1)),
+        "{what}: {error}"
+    );
     let message = error["message"].as_str().expect("a message");
     for part in wrong.says {
         assert!(message.contains(part), "{what}: {error}");
     }
     let of = |key: &str| error[key].as_str().unwrap_or_default().to_owned();
     let (expected, hint) = (of("expected"), of("hint"));
-    assert!(!expected.is_empty() || !hint.is_empty(), "{what}: no word of what would be right: {error}");
+    assert!(
+        !expected.is_empty() || !hint.is_empty(),
+        "{what}: no word of what would be right: {error}"
+    );
     assert!(format!("{expected} {hint}").contains(wrong.help), "{what}: {error}");
 }
 
@@ -158,12 +165,17 @@ fn row_018_each_wrong_configuration_is_refused_with_its_place_and_a_way_out() {
         let found = errors(&output);
         assert_eq!(found.len(), 1, "{what}: one mistake is one error: {found:?}");
         let error = found.first().expect("an error");
-        assert!(error["file"].as_str().is_some_and(|file| file.ends_with("orkestra.yaml")), "{error}");
+        assert!(
+            error["file"].as_str().is_some_and(|file| file.ends_with("orkestra.yaml")),
+            "{error}"
+        );
         assert_eq!(error["key"], wrong.key, "{what}: {error}");
         is_told(&wrong, error);
 
         let place = format!("orkestra.yaml:{}:{}", wrong.at.0, wrong.at.1);
-        for args in [&["config", "check"][..], &["up", "--port", "0"], &["up", "--detach", "--port", "0"]] {
+        for args in
+            [&["config", "check"][..], &["up", "--port", "0"], &["up", "--detach", "--port", "0"]]
+        {
             // One that is not refused would serve for ever.
             let mut command = home.command("timeout");
             let output = command.arg("30").arg(ORKESTRA).args(args).output().expect("it runs");
@@ -211,7 +223,8 @@ fn row_018_without_a_file_the_defaults_hold() {
     home.fails(&["init"], 4);
 }
 
-const TWO: &str = "units:\n  web:\n    command: [sleep, \"1000\"]\n  worker:\n    command: [sleep, \"2000\"]\n";
+const TWO: &str =
+    "units:\n  web:\n    command: [sleep, \"1000\"]\n  worker:\n    command: [sleep, \"2000\"]\n";
 
 #[test]
 fn row_018_a_running_daemon_refuses_a_wrong_file_and_goes_on_as_before() {
@@ -240,7 +253,10 @@ fn row_018_a_running_daemon_refuses_a_wrong_file_and_goes_on_as_before() {
         is_told(&wrong, &view["refused"]["errors"][0]);
         // Asking again, by hand, by signal or by saving the same mistake, is no news.
         let said = home.fails(&["config", "reload"], 5);
-        assert!(said.contains(&format!("orkestra.yaml:{}:{}", wrong.at.0, wrong.at.1)), "{what}: {said}");
+        assert!(
+            said.contains(&format!("orkestra.yaml:{}:{}", wrong.at.0, wrong.at.1)),
+            "{what}: {said}"
+        );
         home.configure(wrong.yaml);
     }
     home.signal_daemon("HUP");
@@ -253,7 +269,9 @@ fn row_018_a_running_daemon_refuses_a_wrong_file_and_goes_on_as_before() {
     home.wait("the right file to apply", || {
         (home.unit("worker")["command"] == json!(["sleep", "3000"])).then_some(())
     });
-    home.wait("nothing to need anybody", || (home.status()["needs_you"] == json!([])).then_some(()));
+    home.wait("nothing to need anybody", || {
+        (home.status()["needs_you"] == json!([])).then_some(())
+    });
     assert_eq!(home.pid("web"), pids.0);
     assert_ne!(home.pid("worker"), pids.1);
 }
@@ -265,7 +283,9 @@ fn row_018_back_to_the_same_file_clears_the_refusal_and_touches_nothing() {
     let pids = (home.pid("web"), home.pid("worker"));
     for round in 1..=2 {
         home.configure("units: {web: {}}\n");
-        home.wait("a refusal", || (home.events("daemon.config_refused").len() == round).then_some(()));
+        home.wait("a refusal", || {
+            (home.events("daemon.config_refused").len() == round).then_some(())
+        });
         home.configure(TWO);
         home.wait("no need", || (home.status()["needs_you"] == json!([])).then_some(()));
     }
@@ -295,7 +315,10 @@ fn row_019_flag_beats_environment_beats_file_beats_default() {
     let origin = |shown: &Value, key: &str| shown["origins"][key].clone();
 
     let shown = show(&home, &[], &[]);
-    assert_eq!((port(&shown), origin(&shown, "listen.port")), (json!(8000), json!({"kind": "default"})));
+    assert_eq!(
+        (port(&shown), origin(&shown, "listen.port")),
+        (json!(8000), json!({"kind": "default"}))
+    );
     home.configure("listen:\n  port: 8101\n");
     let shown = show(&home, &[], &[]);
     let file = json!({"kind": "file", "at": {"line": 2, "column": 9}});
@@ -306,7 +329,10 @@ fn row_019_flag_beats_environment_beats_file_beats_default() {
         assert_eq!((port(&shown), origin(&shown, "listen.port")), (json!(8102), env));
     }
     let plain = home.ok(&["config", "show", "--origin"]);
-    assert!(plain.lines().any(|line| line.contains("listen.port") && line.contains("orkestra.yaml:2")), "{plain}");
+    assert!(
+        plain.lines().any(|line| line.contains("listen.port") && line.contains("orkestra.yaml:2")),
+        "{plain}"
+    );
 
     // What is shown is what happens: three ports, and each layer wins over those below it.
     let ports = [free_port(), free_port(), free_port()];
@@ -332,7 +358,8 @@ fn row_019_the_data_folder_and_the_file_follow_the_same_order() {
     let home = Home::new("units: {}\n");
     let path = |folder: &str| json!(home.dir.join(folder).display().to_string());
     let mut command = home.command(ORKESTRA);
-    let output = command.args(["config", "show", "--origin", "--json"]).env_remove("ORKESTRA_HOME").output();
+    let output =
+        command.args(["config", "show", "--origin", "--json"]).env_remove("ORKESTRA_HOME").output();
     let shown: Value = serde_json::from_slice(&output.expect("it runs").stdout).expect("JSON");
     assert_eq!(shown["values"]["home"], path(".orkestra"));
     assert_eq!(shown["origins"]["home"], json!({"kind": "default"}));
@@ -344,7 +371,8 @@ fn row_019_the_data_folder_and_the_file_follow_the_same_order() {
     assert_eq!(shown["origins"]["home"], json!({"kind": "flag", "at": "--home"}));
 
     for (name, port) in [("flag.yaml", 1111), ("env.yaml", 2222)] {
-        std::fs::write(home.dir.join(name), format!("listen: {{ port: {port} }}\n")).expect("a file");
+        std::fs::write(home.dir.join(name), format!("listen: {{ port: {port} }}\n"))
+            .expect("a file");
     }
     let shown = show(&home, &[("ORKESTRA_CONFIG", "env.yaml")], &[]);
     assert_eq!(shown["values"]["listen"]["port"], 2222);
@@ -389,7 +417,10 @@ fn row_019_a_changed_file_applies_by_itself_and_touches_only_what_changed() {
     assert_eq!(home.pid("same"), before.0);
     assert_eq!(home.pid("policy"), before.1, "another policy needs no other process");
     let policy = home.json(&["unit", "show", "policy"]);
-    assert_eq!((&policy["restart"]["policy"], &policy["stop"]["grace_ms"]), (&json!("never"), &json!(1000)));
+    assert_eq!(
+        (&policy["restart"]["policy"], &policy["stop"]["grace_ms"]),
+        (&json!("never"), &json!(1000))
+    );
     assert_eq!(home.unit("same")["generation"], generation);
     assert_eq!(home.status()["daemon"]["pid"], home.daemon_pid());
     let touched = crate::support::journal(&home, place);
@@ -408,7 +439,8 @@ fn row_019_a_changed_file_applies_by_itself_and_touches_only_what_changed() {
 
 #[test]
 fn row_019_a_changed_environment_restarts_and_a_changed_order_does_not() {
-    let base = "units:\n  a:\n    command: [sleep, \"1000\"]\n  b:\n    command: [sleep, \"1001\"]\n";
+    let base =
+        "units:\n  a:\n    command: [sleep, \"1000\"]\n  b:\n    command: [sleep, \"1001\"]\n";
     let mut home = Home::new(base);
     home.up();
     let (a, b) = (home.pid("a"), home.pid("b"));

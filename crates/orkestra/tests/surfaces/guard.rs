@@ -97,10 +97,13 @@ fn row_083_a_foreign_host_is_refused_before_routing() {
         is_refused(&reply, 421, "ORK-0103", &host);
     }
     let good = format!("127.0.0.1:{port}");
-    let two = [("Host", good.as_str()), ("Host", "evil.example"), ("Authorization", bearer.as_str())];
+    let two =
+        [("Host", good.as_str()), ("Host", "evil.example"), ("Authorization", bearer.as_str())];
     let reply = home.http("GET", "/health", &two, "");
     assert!(matches!(reply.status, 400 | 421), "two hosts: {reply:?}");
-    for good in [good, format!("localhost:{port}"), format!("[::1]:{port}"), format!("LOCALHOST:{port}")] {
+    for good in
+        [good, format!("localhost:{port}"), format!("[::1]:{port}"), format!("LOCALHOST:{port}")]
+    {
         assert_eq!(home.http("GET", "/health", &[("Host", &good)], "").status, 200, "{good}");
     }
     assert_eq!(head(&home), before, "nothing of it did anything");
@@ -211,7 +214,9 @@ fn listening(pid: i32) -> Vec<String> {
         let text = std::fs::read_to_string(format!("/proc/{pid}/net/{table}")).unwrap_or_default();
         for line in text.lines().skip(1) {
             let fields: Vec<&str> = line.split_whitespace().collect();
-            let (Some(local), Some(state), Some(inode)) = (fields.get(1), fields.get(3), fields.get(9)) else {
+            let (Some(local), Some(state), Some(inode)) =
+                (fields.get(1), fields.get(3), fields.get(9))
+            else {
                 continue;
             };
             if own.contains(*inode) && (*state == "0A" || table.starts_with("udp")) {
@@ -235,7 +240,10 @@ fn row_083_it_listens_on_loopback_only() {
         home.configure(&format!("listen:\n  host: \"{host}\"\n"));
         let said = home.fails(&["config", "check"], 5);
         assert!(said.contains("orkestra.yaml:2:9") && said.contains("127.0.0.1"), "{said}");
-        let output = home.command(crate::harness::ORKESTRA).args(["up", "--home", "other", "--port", "0"]).output();
+        let output = home
+            .command(crate::harness::ORKESTRA)
+            .args(["up", "--home", "other", "--port", "0"])
+            .output();
         assert_eq!(output.expect("it runs").status.code(), Some(5));
     }
     listens_on_loopback_only(&home);
@@ -250,7 +258,9 @@ fn cookie(reply: &Reply) -> (String, String) {
     let line = reply
         .head
         .lines()
-        .find_map(|line| line.split_once(": ").filter(|(name, _)| name.eq_ignore_ascii_case("set-cookie")))
+        .find_map(|line| {
+            line.split_once(": ").filter(|(name, _)| name.eq_ignore_ascii_case("set-cookie"))
+        })
         .unwrap_or_else(|| panic!("no cookie: {reply:?}"))
         .1;
     let (pair, how) = line.split_once(';').expect("attributes");
@@ -304,7 +314,12 @@ fn row_083_a_login_outlives_the_daemon_and_a_link_does_not() {
     let mut home = running();
     let (session, _) = cookie(&log_in(&home, &home.login));
     let link = home.json(&["dashboard"]);
-    let code = link["url"].as_str().and_then(|url| url.split_once("#login=")).expect("a link").1.to_owned();
+    let code = link["url"]
+        .as_str()
+        .and_then(|url| url.split_once("#login="))
+        .expect("a link")
+        .1
+        .to_owned();
     home.kill_daemon();
     home.up();
     assert_eq!(home.http("GET", "/api/v1/status", &[("Cookie", &session)], "").status, 200);
@@ -326,7 +341,11 @@ fn files(folder: &Path) -> Vec<(String, Vec<u8>)> {
 }
 
 fn mode(path: &Path) -> u32 {
-    std::fs::metadata(path).unwrap_or_else(|e| panic!("{}: {e}", path.display())).permissions().mode() & 0o777
+    std::fs::metadata(path)
+        .unwrap_or_else(|e| panic!("{}: {e}", path.display()))
+        .permissions()
+        .mode()
+        & 0o777
 }
 
 #[test]

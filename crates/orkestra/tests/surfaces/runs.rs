@@ -52,14 +52,17 @@ fn stream_is_journal(home: &Home, run: &Value) {
     let id = run["id"].as_str().expect("an id");
     let stream = run["stream"].as_array().expect("a stream");
     let agent = format!("agent:{}", run["agent"].as_str().expect("an agent"));
-    let written: Vec<Value> =
-        told(home, id, "run.*").into_iter().filter(|event| event["actor"] == agent.as_str()).collect();
+    let written: Vec<Value> = told(home, id, "run.*")
+        .into_iter()
+        .filter(|event| event["actor"] == agent.as_str())
+        .collect();
     assert_eq!(stream.len(), written.len());
     for (shown, event) in stream.iter().zip(&written) {
         assert_eq!(shown["seq"], event["seq"]);
         let mut shown = shown.clone();
         let fields = shown.as_object_mut().expect("an object");
-        (fields.remove("seq"), fields.remove("at"));
+        fields.remove("seq");
+        fields.remove("at");
         assert_eq!(shown, event["body"]);
     }
     assert_eq!(run["events"], stream.len(), "it counts what it shows");
@@ -68,11 +71,24 @@ fn stream_is_journal(home: &Home, run: &Value) {
 #[test]
 fn a_run_works_in_a_worktree_of_its_own_and_tells_everything_once() {
     let agent = fake("fake-agent");
-    let (home, target) =
-        with_agent(&agent, &[("FAKE_AGENT_WRITE", "made.txt"), ("FAKE_AGENT_EVENTS", "4"), ("FAKE_AGENT_GARBAGE", "2")]);
+    let (home, target) = with_agent(
+        &agent,
+        &[
+            ("FAKE_AGENT_WRITE", "made.txt"),
+            ("FAKE_AGENT_EVENTS", "4"),
+            ("FAKE_AGENT_GARBAGE", "2"),
+        ],
+    );
     std::fs::write(target.join("uncommitted"), "mine").expect("a change");
     let commit = git(&home, &target, &["rev-parse", "HEAD"]);
-    let output = home.run(&["run", "make a file", "--agent", "helper", "--target", &target.display().to_string()]);
+    let output = home.run(&[
+        "run",
+        "make a file",
+        "--agent",
+        "helper",
+        "--target",
+        &target.display().to_string(),
+    ]);
     assert_eq!(output.status.code(), Some(0), "{}", text(&output.stderr));
     let shown = text(&output.stdout);
     for number in 1..=4 {
@@ -84,31 +100,40 @@ fn a_run_works_in_a_worktree_of_its_own_and_tells_everything_once() {
     let short = list["runs"][0]["short"].as_str().expect("a short id").to_owned();
     let run = home.json(&["run", "show", &short]);
     assert_eq!(run["state"], "reported", "{run}");
-    assert_eq!((&run["agent"], &run["kind"], &run["prompt"]), (&json!("helper"), &json!("script"), &json!("make a file")));
+    assert_eq!(
+        (&run["agent"], &run["kind"], &run["prompt"]),
+        (&json!("helper"), &json!("script"), &json!("make a file"))
+    );
     assert_eq!(run["target"], target.display().to_string());
     assert_eq!(run["summary"], "done");
     assert_eq!(run["uncommitted"], 1, "the person is told what the agent did not see");
     assert_eq!(run["raw_lines"], 2, "lines that were not understood are counted: {run}");
     assert_eq!(run["files_changed"], json!([{"path": "made.txt", "status": "?"}]), "{run}");
     assert_eq!(run["pid"], Value::Null);
-    assert_eq!(
-        texts(&run),
-        ["prompt of 11 bytes", "event 1", "event 2", "event 3", "event 4"]
-    );
+    assert_eq!(texts(&run), ["prompt of 11 bytes", "event 1", "event 2", "event 3", "event 4"]);
     stream_is_journal(&home, &run);
 
     // Usage: in the view, and as a row that can be added up.
-    assert_eq!((&run["usage"]["fresh_input"], &run["usage"]["output"]), (&json!(11), &json!(10)), "{run}");
+    assert_eq!(
+        (&run["usage"]["fresh_input"], &run["usage"]["output"]),
+        (&json!(11), &json!(10)),
+        "{run}"
+    );
     let rows: Vec<(String, i64, i64)> = database(&home)
         .prepare("SELECT model, fresh_input, output FROM usage")
-        .and_then(|mut query| query.query_map([], |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?)))?.collect())
+        .and_then(|mut query| {
+            query.query_map([], |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?)))?.collect()
+        })
         .expect("the usage");
     assert_eq!(rows, [("fake".to_owned(), 11, 10)]);
 
     // The worktree has the work; the target has nothing of it but a branch.
     let worktree = PathBuf::from(run["worktree"].as_str().expect("a worktree"));
     assert!(worktree.starts_with(home.data()), "{}", worktree.display());
-    assert_eq!(std::fs::read_to_string(worktree.join("made.txt")).expect("the file"), "make a file");
+    assert_eq!(
+        std::fs::read_to_string(worktree.join("made.txt")).expect("the file"),
+        "make a file"
+    );
     assert!(!worktree.join("uncommitted").exists());
     let branch = run["branch"].as_str().expect("a branch");
     assert_eq!(branch, format!("orkestra/{short}"));
@@ -134,7 +159,10 @@ fn a_run_works_in_a_worktree_of_its_own_and_tells_everything_once() {
 fn the_prompt_can_come_from_standard_input_and_may_be_odd() {
     let mut home = Home::new("");
     let agent = home.script("agent.sh", "#!/bin/sh\ncat > prompt.txt\n");
-    home.configure(&format!("agents:\n  helper: {{ kind: script, command: [\"{}\"] }}\n", agent.display()));
+    home.configure(&format!(
+        "agents:\n  helper: {{ kind: script, command: [\"{}\"] }}\n",
+        agent.display()
+    ));
     home.up();
     let target = repository(&home);
     let odd = "--help\n$(touch /tmp/never) `x` \"quoted\" 'single' \\ äöü 🦀\n\ttab\n";
@@ -157,7 +185,8 @@ fn the_prompt_can_come_from_standard_input_and_may_be_odd() {
 #[test]
 fn a_run_that_ends_badly_says_so_and_needs_you() {
     let agent = fake("fake-agent");
-    let (home, target) = with_agent(&agent, &[("FAKE_AGENT_EXIT", "3"), ("FAKE_AGENT_NO_END", "1")]);
+    let (home, target) =
+        with_agent(&agent, &[("FAKE_AGENT_EXIT", "3"), ("FAKE_AGENT_NO_END", "1")]);
     let target = target.display().to_string();
     let output = home.run(&["run", "fail", "--target", &target]);
     assert_eq!(output.status.code(), Some(8), "{}", text(&output.stderr));
@@ -179,7 +208,10 @@ fn a_cancelled_run_leaves_no_process_and_keeps_its_worktree() {
         "#!/bin/sh\ntrap '' TERM INT\nsetsid sh -c \"trap '' TERM INT; while :; do sleep 1; done\" &\n\
          echo '{\"type\":\"text\",\"text\":\"at work\"}'\necho half > half.txt\nwhile :; do sleep 1; done\n",
     );
-    home.configure(&format!("agents:\n  helper: {{ kind: script, command: [\"{}\"] }}\n", agent.display()));
+    home.configure(&format!(
+        "agents:\n  helper: {{ kind: script, command: [\"{}\"] }}\n",
+        agent.display()
+    ));
     home.up();
     let target = repository(&home);
     let mut command = home.command(ORKESTRA);
@@ -218,7 +250,15 @@ fn without_an_agent_it_says_what_was_looked_for_and_how_to_get_one() {
     home.up();
     let target = repository(&home).display().to_string();
     let said = home.fails(&["run", "anything", "--target", &target], 4);
-    for part in ["helper", "not-there.sh", "claude", "PATH", "npm install -g @anthropic-ai/claude-code", "orkestra.yaml", "ORK-0501"] {
+    for part in [
+        "helper",
+        "not-there.sh",
+        "claude",
+        "PATH",
+        "npm install -g @anthropic-ai/claude-code",
+        "orkestra.yaml",
+        "ORK-0501",
+    ] {
         assert!(said.contains(part), "{part}: {said}");
     }
     let said = home.fails(&["run", "anything", "--agent", "helpr", "--target", &target], 4);
@@ -283,11 +323,16 @@ fn a_run_outlives_the_daemon_and_tells_every_event_once() {
     let agent = fake("fake-agent");
     let (mut home, target) = with_agent(
         &agent,
-        &[("FAKE_AGENT_EVENTS", "120"), ("FAKE_AGENT_INTERVAL_MS", "40"), ("FAKE_AGENT_GARBAGE", "120"), ("FAKE_AGENT_WRITE", "made.txt")],
+        &[
+            ("FAKE_AGENT_EVENTS", "300"),
+            ("FAKE_AGENT_INTERVAL_MS", "40"),
+            ("FAKE_AGENT_GARBAGE", "300"),
+            ("FAKE_AGENT_WRITE", "made.txt"),
+        ],
     );
     let id = begin(&home, &target, "go on whatever happens");
     let expected: Vec<String> = std::iter::once("prompt of 22 bytes".to_owned())
-        .chain((1..=120).map(|number| format!("event {number}")))
+        .chain((1..=300).map(|number| format!("event {number}")))
         .collect();
     let mut pid = None;
     for round in 1..=3 {
@@ -306,9 +351,13 @@ fn a_run_outlives_the_daemon_and_tells_every_event_once() {
     let run = wait_over(&home, &id);
     assert_eq!(run["state"], "reported", "{run}");
     assert_eq!(texts(&run), expected);
-    assert_eq!(run["raw_lines"], 120);
+    assert_eq!(run["raw_lines"], 300);
     assert_eq!(run["files_changed"], json!([{"path": "made.txt", "status": "?"}]));
-    assert_eq!((&run["usage"]["fresh_input"], &run["usage"]["output"]), (&json!(22), &json!(10)), "{run}");
+    assert_eq!(
+        (&run["usage"]["fresh_input"], &run["usage"]["output"]),
+        (&json!(22), &json!(10)),
+        "{run}"
+    );
     stream_is_journal(&home, &run);
     assert_eq!(told(&home, &id, "run.started").len(), 1);
     assert_eq!(told(&home, &id, "run.ended").len(), 1);

@@ -126,7 +126,11 @@ fn row_080_a_cursor_that_means_nothing_here_is_answered_with_reset() {
     let (epoch, seq) = now.split_once('-').expect("two parts");
     let epoch: u64 = epoch.parse().expect("an epoch");
     let seq: u64 = seq.parse().expect("a place");
-    for foreign in [format!("{}-1", epoch + 1), format!("{}-{seq}", epoch + 7), format!("{epoch}-{}", seq + 1000)] {
+    for foreign in [
+        format!("{}-1", epoch + 1),
+        format!("{}-{seq}", epoch + 7),
+        format!("{epoch}-{}", seq + 1000),
+    ] {
         let stream = Sse::open(&home, "/api/v1/events", Some(&foreign));
         let first = stream.next();
         assert_eq!(first.event, "reset", "{foreign}: {first:?}");

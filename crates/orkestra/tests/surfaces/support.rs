@@ -54,7 +54,8 @@ pub(crate) fn journal(home: &Home, after: u64) -> Vec<Value> {
     let mut all: Vec<Value> = Vec::new();
     let mut after = after;
     loop {
-        let page = home.api("GET", &format!("/api/v1/journal?order=asc&limit=1000&after={after}"), "");
+        let page =
+            home.api("GET", &format!("/api/v1/journal?order=asc&limit=1000&after={after}"), "");
         let page = page.json();
         let events = page["events"].as_array().expect("events").clone();
         let Some(last) = events.last() else { return all };
@@ -157,7 +158,10 @@ fn chunk(reader: &mut impl BufRead) -> Option<String> {
 
 fn message(block: &str) -> Option<Message> {
     let field = |name: &str| {
-        block.lines().find_map(|line| line.strip_prefix(name)?.strip_prefix(": ")).map(str::to_owned)
+        block
+            .lines()
+            .find_map(|line| line.strip_prefix(name)?.strip_prefix(": "))
+            .map(str::to_owned)
     };
     Some(Message {
         id: field("id").unwrap_or_default(),
@@ -176,8 +180,12 @@ impl Follower {
     /// Starts `orkestra ARGS`.
     pub(crate) fn start(home: &Home, args: &[&str]) -> Self {
         let mut command = home.command(ORKESTRA);
-        let mut child =
-            command.args(args).stdout(Stdio::piped()).stderr(Stdio::null()).spawn().expect("it starts");
+        let mut child = command
+            .args(args)
+            .stdout(Stdio::piped())
+            .stderr(Stdio::null())
+            .spawn()
+            .expect("it starts");
         let stdout = BufReader::new(child.stdout.take().expect("its output"));
         let (sender, lines) = channel();
         std::thread::spawn(move || {
