@@ -4,7 +4,8 @@
 use std::path::{Path, PathBuf};
 
 fn main() -> Result<(), Box<dyn std::error::Error>> {
-    let manifest = PathBuf::from(std::env::var_os("CARGO_MANIFEST_DIR").ok_or("no manifest folder")?);
+    let manifest =
+        PathBuf::from(std::env::var_os("CARGO_MANIFEST_DIR").ok_or("no manifest folder")?);
     let built = manifest.join("../../web/dist");
     println!("cargo:rerun-if-changed={}", built.display());
     println!("cargo:rerun-if-changed=build.rs");

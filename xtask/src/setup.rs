@@ -34,7 +34,9 @@ pub(crate) fn dashboard() -> Result<()> {
             Program::new("npm").args(["run", "build"]).dir(root().join("web")).run()
         }
         Some(major) => {
-            println!("Node {major} is too old for the dashboard (needs {NODE_MAJOR_MIN}); going on without it.");
+            println!(
+                "Node {major} is too old for the dashboard (needs {NODE_MAJOR_MIN}); going on without it."
+            );
             Ok(())
         }
         None => {
@@ -64,7 +66,9 @@ fn modified(path: &Path) -> Option<std::time::SystemTime> {
 pub(crate) fn for_tests() -> Result<Tools> {
     match node_major() {
         Some(major) if major >= NODE_MAJOR_MIN => {}
-        _ => bail!("tests need Node.js {NODE_MAJOR_MIN} or newer: the dashboard is tested in a browser"),
+        _ => bail!(
+            "tests need Node.js {NODE_MAJOR_MIN} or newer: the dashboard is tested in a browser"
+        ),
     }
     if !found("git") {
         bail!("tests need git: agents work in worktrees");

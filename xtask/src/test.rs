@@ -10,7 +10,9 @@ pub(crate) fn all() -> Result<()> {
     let web = crate::program::root().join("web");
     Program::new("npm").args(["run", "build"]).dir(&web).run()?;
     // The fakes are programs that tests start, so they must be there before.
-    Program::cargo().args(["build", "--package", "orkestra", "--package", "orkestra-fakes"]).run()?;
+    Program::cargo()
+        .args(["build", "--package", "orkestra", "--package", "orkestra-fakes"])
+        .run()?;
     let (rust, mut lines) = Program::cargo()
         .args(["test", "--workspace", "--no-fail-fast"])
         .env("ORKESTRA_TEST_CLAUDE", &tools.claude)
@@ -26,8 +28,12 @@ pub(crate) fn all() -> Result<()> {
         .watch()?;
     lines.extend(seen);
     rows::keep(&lines)?;
-    let parts = [("Rust", rust), ("types and lints of the dashboard", check),
-        ("the dashboard's own", unit), ("the browser's", browser)];
+    let parts = [
+        ("Rust", rust),
+        ("types and lints of the dashboard", check),
+        ("the dashboard's own", unit),
+        ("the browser's", browser),
+    ];
     let failed: Vec<&str> = parts.iter().filter(|(_, ok)| !ok).map(|(name, _)| *name).collect();
     rows::print()?;
     if !failed.is_empty() {
@@ -54,11 +60,28 @@ pub(crate) fn soak() -> Result<()> {
 pub(crate) fn bench() -> Result<()> {
     println!("— Commits per second, beside the database alone —");
     Program::cargo()
-        .args(["run", "--release", "--quiet", "--package", "orkestra-store", "--example", "commits"])
+        .args([
+            "run",
+            "--release",
+            "--quiet",
+            "--package",
+            "orkestra-store",
+            "--example",
+            "commits",
+        ])
         .run()?;
     println!("— Output of units, and from a kill to its notice —");
     Program::cargo()
-        .args(["test", "--release", "--quiet", "--package", "orkestra-host", "--test", "logs", "--"])
+        .args([
+            "test",
+            "--release",
+            "--quiet",
+            "--package",
+            "orkestra-host",
+            "--test",
+            "logs",
+            "--",
+        ])
         .args(["--ignored", "--nocapture", "--test-threads", "1"])
         .run()
 }

@@ -106,7 +106,11 @@ fn nothing_names_one_machine_or_a_registry() {
     let mut found = Vec::new();
     files(&root(), &mut found);
     // Put together here, so that this file does not name them itself.
-    let words = [["/wo", "rk/ma"].concat(), ["registry.npm", "js.org"].concat(), ["static.crates", ".io"].concat()];
+    let words = [
+        ["/wo", "rk/ma"].concat(),
+        ["registry.npm", "js.org"].concat(),
+        ["static.crates", ".io"].concat(),
+    ];
     for path in found {
         let Ok(content) = std::fs::read_to_string(&path) else { continue };
         for word in &words {

@@ -173,7 +173,8 @@ impl Dispatcher {
         }
         for (id, order) in run_orders {
             if let Some(run) = self.runs.get(&id) {
-                let agents = self.view.agents.read().unwrap_or_else(std::sync::PoisonError::into_inner);
+                let agents =
+                    self.view.agents.read().unwrap_or_else(std::sync::PoisonError::into_inner);
                 self.run_actors.carry_out(run, &order, &agents);
             }
         }
@@ -223,12 +224,16 @@ impl Dispatcher {
                 self.take_new_run(*run, &actor, reply, gathered);
             }
             Message::Configure { units, agents, actor, reply } => {
-                *self.view.agents.write().unwrap_or_else(std::sync::PoisonError::into_inner) = agents;
-                let changed = match self.decide(Input::Configure { specs: units }, &actor, gathered) {
+                *self.view.agents.write().unwrap_or_else(std::sync::PoisonError::into_inner) =
+                    agents;
+                let changed = match self.decide(Input::Configure { specs: units }, &actor, gathered)
+                {
                     Ok(decision) => decision
                         .events
                         .iter()
-                        .filter(|draft| matches!(draft.kind.as_str(), "unit.configured" | "unit.removed"))
+                        .filter(|draft| {
+                            matches!(draft.kind.as_str(), "unit.configured" | "unit.removed")
+                        })
                         .map(|draft| draft.subject.clone())
                         .collect(),
                     Err(_closing) => Vec::new(),
@@ -302,7 +307,8 @@ impl Dispatcher {
     }
 
     fn take_new_run(&mut self, run: Run, actor: &str, reply: Reply<Run>, gathered: &mut Gathered) {
-        let refused = if self.close_by.is_some() { Some(Error::Closing) } else { self.refused_now() };
+        let refused =
+            if self.close_by.is_some() { Some(Error::Closing) } else { self.refused_now() };
         if let Some(error) = refused {
             answer_now(reply, error);
             return;
@@ -318,7 +324,13 @@ impl Dispatcher {
         }
         self.keep_units = keep_units;
         let body = json!({"pid": std::process::id(), "keep_units": keep_units});
-        gathered.batch.note(vec![Draft::new("daemon.stopping", Topic::Daemon, "daemon", actor, body)]);
+        gathered.batch.note(vec![Draft::new(
+            "daemon.stopping",
+            Topic::Daemon,
+            "daemon",
+            actor,
+            body,
+        )]);
         let mut close_in = CLOSE_PATIENCE;
         if !keep_units {
             if let Ok(Decision { closing: Some(closing), .. }) =

@@ -149,7 +149,12 @@ impl Handle {
     ///
     /// # Errors
     /// Unknown unit, or it does not run.
-    pub async fn signal_unit(&self, name: UnitName, signal: Signal, actor: &str) -> Result<(), Error> {
+    pub async fn signal_unit(
+        &self,
+        name: UnitName,
+        signal: Signal,
+        actor: &str,
+    ) -> Result<(), Error> {
         self.unit_input(Input::Signal { name, signal }, actor).await
     }
 

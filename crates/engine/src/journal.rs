@@ -85,7 +85,12 @@ impl Journal {
 
     /// Commits a batch, or keeps it in memory when the store cannot take it now. `new_runs` are in
     /// it only if they become durable at once: an agent must not work unrecorded.
-    pub(crate) async fn commit(&mut self, batch: Batch, new_runs: &[RunId], at: Timestamp) -> Written {
+    pub(crate) async fn commit(
+        &mut self,
+        batch: Batch,
+        new_runs: &[RunId],
+        at: Timestamp,
+    ) -> Written {
         if self.is_waiting()
             && let Some(error) = self.flush(at).await
         {
@@ -156,7 +161,13 @@ impl Journal {
         if let Some(since) = pending.since {
             let queued = pending.events as u64;
             let mut batch = Batch::default();
-            batch.note(vec![gap(since, at, queued, pending.dropped, "the store could not be written")]);
+            batch.note(vec![gap(
+                since,
+                at,
+                queued,
+                pending.dropped,
+                "the store could not be written",
+            )]);
             if let Err(error) = self.write(&Arc::new(batch.clone())).await {
                 self.keep(batch, since);
                 return Some(error);

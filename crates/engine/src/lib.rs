@@ -23,5 +23,5 @@ pub use handle::{Handle, NewRun, StoreState};
 pub use options::{Agents, Options};
 pub use recovery::start;
 pub use sentence::sentence;
-pub use tasks::{Tasks, TaskKind};
+pub use tasks::{TaskKind, Tasks};
 pub use world::{RealWorld, World};

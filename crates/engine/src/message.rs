@@ -5,7 +5,10 @@ use orkestra_agents::AgentSpec;
 use orkestra_core::event::Draft;
 use orkestra_core::id::RunId;
 use orkestra_core::run::{Run, RunInput};
-use orkestra_core::unit::{Input, spec::{UnitName, UnitSpec}};
+use orkestra_core::unit::{
+    Input,
+    spec::{UnitName, UnitSpec},
+};
 use std::collections::BTreeMap;
 use tokio::sync::oneshot;
 

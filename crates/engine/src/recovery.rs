@@ -72,7 +72,12 @@ pub async fn start(options: Options, tasks: &Tasks) -> Result<Handle, Error> {
         store: options.store.clone(),
         world: Arc::clone(&options.world),
         home: options.home.clone(),
-        path: options.env.iter().find(|(name, _)| name == "PATH").map(|(_, value)| value.clone()).unwrap_or_default(),
+        path: options
+            .env
+            .iter()
+            .find(|(name, _)| name == "PATH")
+            .map(|(_, value)| value.clone())
+            .unwrap_or_default(),
     };
     let make_units =
         Units::new(options.clone(), term, Arc::clone(&launcher), outbox.clone(), tasks.clone());
@@ -105,10 +110,14 @@ pub async fn start(options: Options, tasks: &Tasks) -> Result<Handle, Error> {
     Ok(handle)
 }
 
-async fn load(options: &Options) -> Result<(Fleet, BTreeMap<orkestra_core::id::RunId, Run>), Error> {
+async fn load(
+    options: &Options,
+) -> Result<(Fleet, BTreeMap<orkestra_core::id::RunId, Run>), Error> {
     let (units, runs) = options
         .store
-        .read(|read| Ok((read.units()?, read.runs_in(&["preparing", "starting", "running", "stopping"])?)))
+        .read(|read| {
+            Ok((read.units()?, read.runs_in(&["preparing", "starting", "running", "stopping"])?))
+        })
         .await
         .map_err(Error::Store)?;
     let mut fleet = Fleet::default();
@@ -222,7 +231,8 @@ async fn found_of_unit(
         Adopted::Alive { state, handle, events } => {
             let found = match state {
                 LeaderState::Starting => Found::StillStarting,
-                LeaderState::Running { pid, start_time } | LeaderState::Stopping { pid, start_time } => {
+                LeaderState::Running { pid, start_time }
+                | LeaderState::Stopping { pid, start_time } => {
                     let started_boot_ms = orkestra_host::clock::start_time_ms(start_time);
                     Found::Alive { pid, started_boot_ms }
                 }
@@ -292,10 +302,8 @@ async fn take_over_run(
         first.push(Message::Run { id, input, actor: "daemon".to_owned(), reply: None });
     };
     let now = dispatcher.options.world.now();
-    let never_started = matches!(
-        run.state,
-        RunState::Starting { .. } | RunState::Stopping { pid: None, .. }
-    );
+    let never_started =
+        matches!(run.state, RunState::Starting { .. } | RunState::Stopping { pid: None, .. });
     match claim.adopt(instance).await {
         Adopted::Alive { state, handle, events } => {
             if let LeaderState::Running { pid, .. } | LeaderState::Stopping { pid, .. } = state {
@@ -315,7 +323,9 @@ async fn take_over_run(
             dispatcher.run_actors.adopt(run, instance, handle, events);
         }
         Adopted::Superseded { .. } | Adopted::Missing if never_started => {
-            tell(RunInput::StartAgain { instance: InstanceId::new(dispatcher.options.world.uuid()) });
+            tell(RunInput::StartAgain {
+                instance: InstanceId::new(dispatcher.options.world.uuid()),
+            });
         }
         Adopted::Superseded { .. } | Adopted::Missing => {
             let exit = lost_exit("lost", now.at);
@@ -345,7 +355,9 @@ async fn stop_strays(claim: &mut Claim, known: &BTreeSet<InstanceId>) -> Vec<Mes
             Adopted::Alive { state, handle, events } => {
                 let pid = match state {
                     LeaderState::Starting => None,
-                    LeaderState::Running { pid, .. } | LeaderState::Stopping { pid, .. } => Some(pid),
+                    LeaderState::Running { pid, .. } | LeaderState::Stopping { pid, .. } => {
+                        Some(pid)
+                    }
                 };
                 tracing::warn!(instance = %id, ?pid, "A process that no row knows is being stopped.");
                 handle.stop(STRAY_GRACE, None).await;

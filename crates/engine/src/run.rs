@@ -119,7 +119,8 @@ impl Runs {
 
     fn refuse(&self, id: RunId, why: String) {
         let outbox = self.outbox.clone();
-        self.tasks.spawn(TaskKind::Run, async move { say(&outbox, id, RunInput::Refused { why }).await });
+        self.tasks
+            .spawn(TaskKind::Run, async move { say(&outbox, id, RunInput::Refused { why }).await });
     }
 
     /// Makes the worktree; also after a crash, when it may be there already.
@@ -160,7 +161,12 @@ impl Runs {
         });
     }
 
-    fn launch_of(&self, run: &Run, instance: InstanceId, spec: &AgentSpec) -> Result<Launch, String> {
+    fn launch_of(
+        &self,
+        run: &Run,
+        instance: InstanceId,
+        spec: &AgentSpec,
+    ) -> Result<Launch, String> {
         let worktree = run.worktree.as_ref().ok_or("The run has no worktree.")?;
         let session_id = run.session_id.parse().map_err(|_| "Its session id is damaged.")?;
         let request = RunRequest {
@@ -277,7 +283,11 @@ async fn say(outbox: &mpsc::Sender<Message>, id: RunId, input: RunInput) {
     let _dispatcher_gone = outbox.send(message).await;
 }
 
-async fn make_worktree(target: &Path, path: PathBuf, branch: String) -> Result<Worktree, git::Error> {
+async fn make_worktree(
+    target: &Path,
+    path: PathBuf,
+    branch: String,
+) -> Result<Worktree, git::Error> {
     let base = git::head(target).await?;
     let uncommitted = git::dirty_count(target).await?;
     if !path.join(".git").exists() {
@@ -344,7 +354,8 @@ impl Actor {
         match event {
             InstanceEvent::Started { pid, .. } => {
                 self.started_boot_ms = Some(self.world.now().boot_ms);
-                say(&self.outbox, self.id, RunInput::Started { instance, pid, adopted: false }).await;
+                say(&self.outbox, self.id, RunInput::Started { instance, pid, adopted: false })
+                    .await;
                 return false;
             }
             InstanceEvent::Output { .. } => {
@@ -448,10 +459,8 @@ impl Actor {
         let stderr = end_of(&self.stderr).unwrap_or_default();
         let events = self.adapter.finish(how, &String::from_utf8_lossy(&stderr));
         let offset = self.offset;
-        let records = (0..)
-            .zip(events)
-            .map(|(index, event)| Streamed { offset, index, event })
-            .collect();
+        let records =
+            (0..).zip(events).map(|(index, event)| Streamed { offset, index, event }).collect();
         let input = RunInput::Exited {
             instance: self.instance,
             exit,

@@ -77,7 +77,9 @@ pub fn sentence(event: &Event) -> String {
             format!("{} sent signal {} to {subject}.", who(event), text(body, "signal"))
         }
         "unit.waiting" => format!("{subject} waits for what it starts after."),
-        "unit.starting" => format!("{subject} is being started (life {}).", number(body, "generation")),
+        "unit.starting" => {
+            format!("{subject} is being started (life {}).", number(body, "generation"))
+        }
         "unit.started" => format!("{subject} runs as process {}.", number(body, "pid")),
         "unit.adopted" => format!("{subject} lives on as process {}.", number(body, "pid")),
         "unit.start_failed" => {
@@ -119,7 +121,9 @@ fn who(event: &Event) -> String {
 
 fn run_sentence(event: &Event, body: &Value) -> String {
     match event.kind.as_str() {
-        "run.created" => format!("{} is asked: {}", text(body, "agent"), quote(text(body, "prompt"))),
+        "run.created" => {
+            format!("{} is asked: {}", text(body, "agent"), quote(text(body, "prompt")))
+        }
         "run.prepared" => "The run's worktree is ready.".to_owned(),
         "run.started" => format!("The agent works as process {}.", number(body, "pid")),
         "run.adopted" => format!("The agent works on as process {}.", number(body, "pid")),

@@ -62,7 +62,10 @@ async fn only_the_wanted_number_of_files_is_kept_and_a_new_instance_goes_on_in_t
     let page = home.logs().read_after(Cursor { seq: 1, offset: 0 }, 1).unwrap();
     assert!(page.gap, "what was rotated away is not passed over in silence");
     let tail = home.logs().tail(6).unwrap().lines;
-    assert_eq!(texts(&tail, Stream::Stdout), ["400000", "again", "again", "again", "again", "again"]);
+    assert_eq!(
+        texts(&tail, Stream::Stdout),
+        ["400000", "again", "again", "again", "again", "again"]
+    );
     // A file that ends within an entry, as a killed shim may leave it, is not gone on with.
     let newest = home.path("log").join(files.last().unwrap());
     let bytes = std::fs::read(&newest).unwrap();

@@ -67,8 +67,7 @@ pub(crate) async fn run(cli: Cli, surroundings: Surroundings) -> ExitCode {
         Command::Up(up) => up.port,
         _ => None,
     };
-    let context =
-        Context { surroundings, home_flag: cli.home, config_flag: cli.config, port_flag };
+    let context = Context { surroundings, home_flag: cli.home, config_flag: cli.config, port_flag };
     let outcome = match cli.command {
         Command::Up(args) => up::run(context, args).await,
         Command::Down(args) => down::run(context, args).await,

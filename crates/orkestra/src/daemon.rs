@@ -60,7 +60,8 @@ pub(crate) async fn start(context: Context, loaded: Loaded) -> Result<Daemon, Fa
         agents: loaded.settings.agents.clone(),
         version: VERSION.to_owned(),
     };
-    let engine = orkestra_engine::start(options, &tasks).await.map_err(|error| Failure::of(&error))?;
+    let engine =
+        orkestra_engine::start(options, &tasks).await.map_err(|error| Failure::of(&error))?;
     let logins = Logins::open(&home, store).map_err(|error| Failure::of(&error))?;
     let address = loaded.settings.address();
     let live = Arc::new(Live {
@@ -126,7 +127,9 @@ fn open_store(home: &Path) -> Result<Store, Failure> {
     let clock = Arc::new(|| RealWorld.now().at);
     Store::open(orkestra_store::Options::new(home, ids, clock)).map_err(|error| {
         let hint = match &error {
-            orkestra_store::Error::Newer { .. } => "Use the newer orkestra again, or another --home",
+            orkestra_store::Error::Newer { .. } => {
+                "Use the newer orkestra again, or another --home"
+            }
             orkestra_store::Error::Full => "Make room on the disk",
             orkestra_store::Error::ReadOnly => "Make the data folder writable",
             _ => "Look at state.db in the data folder; a copy of the folder is a backup",
@@ -240,7 +243,9 @@ impl Live {
         };
         let (units, agents) = (loaded.settings.units.clone(), loaded.settings.agents.clone());
         if !loaded.warnings.is_empty() {
-            terminal::complain(render_all(&loaded.warnings, terminal::error_has_color()).trim_end());
+            terminal::complain(
+                render_all(&loaded.warnings, terminal::error_has_color()).trim_end(),
+            );
         }
         {
             let mut state = self.state();

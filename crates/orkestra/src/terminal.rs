@@ -119,7 +119,8 @@ pub(crate) fn table(header: &[&str], rows: &[Vec<String>]) -> String {
         }
         out.trim_end().to_owned()
     };
-    let mut lines = vec![paint(Color::Grey, &line(header.iter().map(|h| (*h).to_owned()).collect()))];
+    let mut lines =
+        vec![paint(Color::Grey, &line(header.iter().map(|h| (*h).to_owned()).collect()))];
     lines.extend(rows.iter().map(|row| line(row.clone())));
     lines.join("\n")
 }

@@ -19,8 +19,10 @@ pub(crate) struct Allowed {
 
 impl Allowed {
     pub(crate) fn loopback(port: u16) -> Self {
-        let hosts: Vec<String> =
-            ["127.0.0.1", "localhost", "[::1]"].iter().map(|name| format!("{name}:{port}")).collect();
+        let hosts: Vec<String> = ["127.0.0.1", "localhost", "[::1]"]
+            .iter()
+            .map(|name| format!("{name}:{port}"))
+            .collect();
         let origins = hosts.iter().map(|host| format!("http://{host}")).collect();
         Self { hosts: Arc::new(hosts), origins: Arc::new(origins) }
     }
@@ -33,14 +35,18 @@ fn only<'a>(headers: &'a HeaderMap, name: &header::HeaderName) -> Option<&'a str
 }
 
 /// Refuses a foreign host or origin. It stands before routing, so not even "not found" is told.
-pub(crate) async fn hosts(State(allowed): State<Allowed>, request: Request, next: Next) -> Response {
+pub(crate) async fn hosts(
+    State(allowed): State<Allowed>,
+    request: Request,
+    next: Next,
+) -> Response {
     let headers = request.headers();
     let named = only(headers, &header::HOST)
         .map(str::to_owned)
         .or_else(|| request.uri().authority().map(ToString::to_string));
-    let known = named.as_deref().is_some_and(|host| {
-        allowed.hosts.iter().any(|allowed| allowed.eq_ignore_ascii_case(host))
-    });
+    let known = named
+        .as_deref()
+        .is_some_and(|host| allowed.hosts.iter().any(|allowed| allowed.eq_ignore_ascii_case(host)));
     if !known {
         let detail = format!("this server is not called {:?}", named.unwrap_or_default());
         return Problem::new(StatusCode::MISDIRECTED_REQUEST, "ORK-0103", detail)
@@ -91,7 +97,8 @@ pub(crate) async fn problems(request: Request, next: Next) -> Response {
         return response;
     }
     let allow = response.headers().get(header::ALLOW).cloned();
-    let body = axum::body::to_bytes(response.into_body(), DETAIL_BYTES_MAX).await.unwrap_or_default();
+    let body =
+        axum::body::to_bytes(response.into_body(), DETAIL_BYTES_MAX).await.unwrap_or_default();
     let said = String::from_utf8_lossy(&body).trim().to_owned();
     let detail = if said.is_empty() {
         status.canonical_reason().unwrap_or("refused").to_lowercase()
@@ -128,9 +135,7 @@ pub(crate) async fn headers(request: Request, next: Next) -> Response {
         headers.insert(header::HeaderName::from_static(name), HeaderValue::from_static(value));
     }
     if is_api || !is_get {
-        headers
-            .entry(header::CACHE_CONTROL)
-            .or_insert(HeaderValue::from_static("no-store"));
+        headers.entry(header::CACHE_CONTROL).or_insert(HeaderValue::from_static("no-store"));
     }
     response
 }
@@ -156,8 +161,10 @@ impl<S: Send + Sync> axum::extract::FromRequestParts<S> for Actor {
         parts: &mut axum::http::request::Parts,
         _: &S,
     ) -> Result<Self, Problem> {
-        parts.extensions.get::<Who>().map(|who| Self(who.actor())).ok_or_else(|| {
-            Problem::new(StatusCode::UNAUTHORIZED, "ORK-0101", "this needs a login")
-        })
+        parts
+            .extensions
+            .get::<Who>()
+            .map(|who| Self(who.actor()))
+            .ok_or_else(|| Problem::new(StatusCode::UNAUTHORIZED, "ORK-0101", "this needs a login"))
     }
 }

@@ -79,11 +79,7 @@ pub(crate) async fn events(
     filter: Filter,
     cursor: Option<Cursor>,
 ) -> Result<Sse<impl Stream<Item = Result<SseEvent, Infallible>>>, crate::Problem> {
-    let (head, floor) = app
-        .engine
-        .store()
-        .read(|read| Ok((read.head()?, read.floor()?)))
-        .await?;
+    let (head, floor) = app.engine.store().read(|read| Ok((read.head()?, read.floor()?))).await?;
     let now = Cursor { epoch: head.epoch, seq: head.seq };
     let mut ready = VecDeque::new();
     let after = match cursor {

@@ -178,9 +178,8 @@ pub(crate) fn facts(fd: &impl AsRawFd) -> Result<FileFacts, Errno> {
 pub(crate) fn byte_at(fd: &impl AsRawFd, place: u64) -> Option<u8> {
     let mut byte = 0_u8;
     // SAFETY: there is room for one byte.
-    let len = unsafe {
-        libc::pread(fd.as_raw_fd(), (&raw mut byte).cast(), 1, place.cast_signed())
-    };
+    let len =
+        unsafe { libc::pread(fd.as_raw_fd(), (&raw mut byte).cast(), 1, place.cast_signed()) };
     (len == 1).then_some(byte)
 }
 

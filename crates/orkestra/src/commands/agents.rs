@@ -17,7 +17,11 @@ pub(super) async fn run(context: Context, args: Json) -> Outcome {
             .agents
             .iter()
             .map(|agent| {
-                let found = if agent.found { paint(Color::Green, "✓ found") } else { paint(Color::Red, "✗ missing") };
+                let found = if agent.found {
+                    paint(Color::Green, "✓ found")
+                } else {
+                    paint(Color::Red, "✗ missing")
+                };
                 vec![
                     agent.name.clone(),
                     agent.kind.clone().unwrap_or_default(),

@@ -15,15 +15,20 @@ pub(super) async fn run(context: Context, args: Audit) -> Outcome {
     let store = open(&context.home()?)?;
     match args {
         Audit::Verify { anchor, json } => verify(&store, anchor.as_deref(), json.json).await,
-        Audit::Export { from, to, output, json: _ } => export(&store, from, to, output.as_deref()).await,
+        Audit::Export { from, to, output, json: _ } => {
+            export(&store, from, to, output.as_deref()).await
+        }
         Audit::Anchor { output, json } => anchor(&store, output.as_deref(), json.json).await,
     }
 }
 
 fn open(home: &Path) -> Result<Store, Failure> {
     if !home.join("state.db").exists() {
-        return Err(Failure::new(Code::NotFound, format!("there is no journal in {}", home.display()))
-            .hint("Name the data folder with --home"));
+        return Err(Failure::new(
+            Code::NotFound,
+            format!("there is no journal in {}", home.display()),
+        )
+        .hint("Name the data folder with --home"));
     }
     let options = orkestra_store::Options::new(
         home,
@@ -67,14 +72,20 @@ async fn verify(store: &Store, anchors: Option<&Path>, as_json: bool) -> Outcome
     if as_json {
         terminal::print_json(&as_value(&report, &broken, clean));
     } else if clean {
-        let erased = if report.erased > 0 { format!(", {} erased", report.erased) } else { String::new() };
+        let erased =
+            if report.erased > 0 { format!(", {} erased", report.erased) } else { String::new() };
         terminal::print(&format!(
             "{} {} events{erased} and {} seals are as they were written.",
-            paint(Color::Green, "✓"), report.events, report.seals
+            paint(Color::Green, "✓"),
+            report.events,
+            report.seals
         ));
     } else {
         for problem in &report.first_bad {
-            let place = problem.seq.map(|seq| format!("event {seq}")).unwrap_or_else(|| "journal".to_owned());
+            let place = problem
+                .seq
+                .map(|seq| format!("event {seq}"))
+                .unwrap_or_else(|| "journal".to_owned());
             let kind = problem.kind.as_ref().map(|kind| format!(" ({kind})")).unwrap_or_default();
             terminal::print(&format!("{} {place}{kind}: {}", paint(Color::Red, "✗"), problem.what));
         }
@@ -110,11 +121,9 @@ fn as_value(report: &Report, broken: &[(String, &str)], ok: bool) -> serde_json:
 async fn export(store: &Store, from: u64, to: Option<u64>, output: Option<&Path>) -> Outcome {
     let target: Box<dyn Write + Send> = match output {
         Some(path) => Box::new(std::io::BufWriter::new(
-            std::fs::OpenOptions::new()
-                .write(true)
-                .create_new(true)
-                .open(path)
-                .map_err(|error| Failure::new(Code::Failure, format!("{}: {error}", path.display())))?,
+            std::fs::OpenOptions::new().write(true).create_new(true).open(path).map_err(
+                |error| Failure::new(Code::Failure, format!("{}: {error}", path.display())),
+            )?,
         )),
         None => Box::new(std::io::stdout()),
     };
@@ -126,7 +135,9 @@ async fn export(store: &Store, from: u64, to: Option<u64>, output: Option<&Path>
                 None => read.head()?.seq,
             };
             let count = read.export(from, to, &mut target)?;
-            target.flush().map_err(|error| orkestra_store::Error::Io { what: error.to_string() })?;
+            target
+                .flush()
+                .map_err(|error| orkestra_store::Error::Io { what: error.to_string() })?;
             Ok(count)
         })
         .await
@@ -141,11 +152,10 @@ async fn anchor(store: &Store, output: Option<&Path>, as_json: bool) -> Outcome 
         return Err(Failure::new(Code::NotFound, "the journal is empty, so there is no seal yet"));
     };
     if let Some(path) = output {
-        let mut file = std::fs::OpenOptions::new()
-            .append(true)
-            .create(true)
-            .open(path)
-            .map_err(|error| Failure::new(Code::Failure, format!("{}: {error}", path.display())))?;
+        let mut file =
+            std::fs::OpenOptions::new().append(true).create(true).open(path).map_err(|error| {
+                Failure::new(Code::Failure, format!("{}: {error}", path.display()))
+            })?;
         writeln!(file, "{line}").map_err(|error| Failure::of(&error))?;
         terminal::complain(&format!("Added to {}.", path.display()));
     }

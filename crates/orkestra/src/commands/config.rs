@@ -21,8 +21,7 @@ pub(super) async fn run(context: Context, args: Config) -> Outcome {
         }
         Config::Get { key, json } => {
             let loaded = context.load()?;
-            let value =
-                get(&loaded, &key).map_err(|error| Failure::new(Code::NotFound, error))?;
+            let value = get(&loaded, &key).map_err(|error| Failure::new(Code::NotFound, error))?;
             match value.as_str() {
                 Some(text) if !json.json => terminal::print(text),
                 Some(_) | None => terminal::print_json(value),
@@ -34,7 +33,8 @@ pub(super) async fn run(context: Context, args: Config) -> Outcome {
             let loaded = context.load()?;
             let path = loaded.path.as_ref().map(|path| path.display().to_string());
             if args.json {
-                let looked: Vec<_> = loaded.candidates.iter().map(|p| p.display().to_string()).collect();
+                let looked: Vec<_> =
+                    loaded.candidates.iter().map(|p| p.display().to_string()).collect();
                 terminal::print_json(&json!({"path": path, "looked_at": looked}));
                 return Ok(Code::Success);
             }
@@ -70,12 +70,15 @@ fn check(context: &Context, as_json: bool) -> Outcome {
     match context.load() {
         Ok(loaded) => {
             if as_json {
-                let warnings: Vec<_> = loaded.warnings.iter().map(crate::config::Problem::to_json).collect();
+                let warnings: Vec<_> =
+                    loaded.warnings.iter().map(crate::config::Problem::to_json).collect();
                 terminal::print_json(&json!({"ok": true, "errors": [], "warnings": warnings}));
                 return Ok(Code::Success);
             }
             if !loaded.warnings.is_empty() {
-                terminal::complain(render_all(&loaded.warnings, terminal::error_has_color()).trim_end());
+                terminal::complain(
+                    render_all(&loaded.warnings, terminal::error_has_color()).trim_end(),
+                );
             }
             let settings = &loaded.settings;
             let file = loaded.file.as_deref().unwrap_or("no file (defaults)");

@@ -100,7 +100,9 @@ fn configuration(context: &Context) -> Check {
     let name = "configuration";
     match context.load() {
         Ok(loaded) => match &loaded.file {
-            Some(file) => check(name, Verdict::Ok, format!("{file}: {} units", loaded.settings.units.len())),
+            Some(file) => {
+                check(name, Verdict::Ok, format!("{file}: {} units", loaded.settings.units.len()))
+            }
             None => check(name, Verdict::Ok, "no file, so the defaults hold")
                 .todo("orkestra init writes a first one"),
         },
@@ -116,12 +118,16 @@ async fn daemon(context: &Context) -> Check {
         Err(_) => None,
     };
     match status {
-        Some(status) => check(name, Verdict::Ok, format!(
-            "process {}, up {}, {}",
-            status.daemon.pid,
-            terminal::duration(status.daemon.uptime_ms),
-            status.daemon.url
-        )),
+        Some(status) => check(
+            name,
+            Verdict::Ok,
+            format!(
+                "process {}, up {}, {}",
+                status.daemon.pid,
+                terminal::duration(status.daemon.uptime_ms),
+                status.daemon.url
+            ),
+        ),
         None => check(name, Verdict::Warning, "not running").todo("orkestra up"),
     }
 }
@@ -140,8 +146,9 @@ fn agents(context: &Context) -> Check {
     let name = "agents";
     let agents = context.load().map(|loaded| loaded.settings.agents).unwrap_or_default();
     let path = context.surroundings.env.get("PATH").cloned().unwrap_or_default();
-    let discovery =
-        orkestra_agents::discover::discover(&agents, |program| program::find_program(program, &path));
+    let discovery = orkestra_agents::discover::discover(&agents, |program| {
+        program::find_program(program, &path)
+    });
     if discovery.found.is_empty() {
         return check(name, Verdict::Warning, "none can be started")
             .todo("docs/agents.md says how to get one");

@@ -72,7 +72,11 @@ fn show(event: &EventView, json: bool) -> bool {
         _ => Color::Blue,
     };
     let kind = paint(color, &format!("{:<24}", event.kind));
-    terminal::print(&format!("{time}  {:>6}  {kind} {}", event.seq, terminal::harmless(&event.summary)))
+    terminal::print(&format!(
+        "{time}  {:>6}  {kind} {}",
+        event.seq,
+        terminal::harmless(&event.summary)
+    ))
 }
 
 /// Follows the journal over daemons that die and come back, without loss or repeat: the cursor is
@@ -96,10 +100,14 @@ pub(super) async fn follow(
                         cursor.clone_from(id);
                     }
                     if message.event == "reset" {
-                        terminal::complain("(the journal was restored or pruned; going on from now)");
+                        terminal::complain(
+                            "(the journal was restored or pruned; going on from now)",
+                        );
                         continue;
                     }
-                    let Ok(event) = serde_json::from_str::<EventView>(&message.data) else { continue };
+                    let Ok(event) = serde_json::from_str::<EventView>(&message.data) else {
+                        continue;
+                    };
                     if !each(&event) {
                         return Ok(());
                     }

@@ -22,10 +22,13 @@ pub(super) fn run(context: &Context, args: &Init) -> Outcome {
             }
             Ok(Code::Success)
         }
-        Err(error) if error.kind() == std::io::ErrorKind::AlreadyExists => {
-            Err(Failure::new(Code::Refused, format!("{shown} is there already and is left as it is"))
-                .hint("orkestra config check says whether it is right"))
+        Err(error) if error.kind() == std::io::ErrorKind::AlreadyExists => Err(Failure::new(
+            Code::Refused,
+            format!("{shown} is there already and is left as it is"),
+        )
+        .hint("orkestra config check says whether it is right")),
+        Err(error) => {
+            Err(Failure::new(Code::Failure, format!("{shown} cannot be written: {error}")))
         }
-        Err(error) => Err(Failure::new(Code::Failure, format!("{shown} cannot be written: {error}"))),
     }
 }

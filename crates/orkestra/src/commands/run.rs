@@ -5,7 +5,9 @@ use crate::cli::{NewRun, Run, RunVerb};
 use crate::exit::{Code, Failure};
 use crate::terminal::{self, Color, harmless, paint, shorten, state};
 use orkestra_server::client::Client;
-use orkestra_server::wire::{EventView, JournalPage, RunDetail, RunEvent, RunList, RunRequest, RunView};
+use orkestra_server::wire::{
+    EventView, JournalPage, RunDetail, RunEvent, RunList, RunRequest, RunView,
+};
 use serde_json::{Map, Value};
 use std::io::Read;
 
@@ -54,10 +56,9 @@ async fn begin(context: Context, args: NewRun) -> Outcome {
     let prompt = match args.prompt.as_deref() {
         Some("-") => {
             let mut text = String::new();
-            std::io::stdin()
-                .take(PROMPT_BYTES_MAX)
-                .read_to_string(&mut text)
-                .map_err(|error| Failure::new(Code::Usage, format!("standard input cannot be read: {error}")))?;
+            std::io::stdin().take(PROMPT_BYTES_MAX).read_to_string(&mut text).map_err(|error| {
+                Failure::new(Code::Usage, format!("standard input cannot be read: {error}"))
+            })?;
             text
         }
         Some(prompt) => prompt.to_owned(),
@@ -104,13 +105,15 @@ async fn watch(client: &Client, id: &str, json: bool) -> Outcome {
             tell(&event.kind, event.body.as_ref().and_then(Value::as_object))
         };
         if event.kind == "run.ended" {
-            let word = event.body.as_ref().and_then(|body| body.get("state")).and_then(Value::as_str);
+            let word =
+                event.body.as_ref().and_then(|body| body.get("state")).and_then(Value::as_str);
             ended = Some(word.unwrap_or_default().to_owned());
         }
         open && event.kind != "run.ended"
     };
     // What happened before we listen is read first, and the rest follows from there.
-    let page: JournalPage = client.get(&format!("/api/v1/journal?order=asc&limit=1000{filter}")).await?;
+    let page: JournalPage =
+        client.get(&format!("/api/v1/journal?order=asc&limit=1000{filter}")).await?;
     let mut open = true;
     for event in &page.events {
         open = open && each(event);
@@ -163,7 +166,8 @@ fn tell(kind: &str, body: Option<&Map<String, Value>>) -> bool {
             format!("{} refused: {}", paint(Color::Amber, "!"), shorten(text(body, "tool"), 100))
         }
         "run.retry" | "run.error" | "run.warning" => {
-            let message = if kind == "run.retry" { text(body, "error") } else { text(body, "message") };
+            let message =
+                if kind == "run.retry" { text(body, "error") } else { text(body, "message") };
             format!("{} {}", paint(Color::Amber, "!"), shorten(message, 200))
         }
         "run.raw" => paint(Color::Grey, &format!("· {}", shorten(text(body, "preview"), 160))),
@@ -185,7 +189,9 @@ fn summary(run: &RunView) -> String {
         lines.push(format!("worktree  {worktree}"));
     }
     if let Some(count) = run.uncommitted.filter(|count| *count > 0) {
-        lines.push(format!("note      {count} uncommitted changes of the target were not in the worktree"));
+        lines.push(format!(
+            "note      {count} uncommitted changes of the target were not in the worktree"
+        ));
     }
     for file in run.files_changed.iter().flatten() {
         lines.push(format!("  {} {}", file.status, harmless(&file.path)));
@@ -198,7 +204,10 @@ fn show(detail: &RunDetail) {
     terminal::print(&format!("Run {}  {}  {}", run.short, run.agent, run.created_at));
     terminal::print(&format!("> {}\n", harmless(&run.prompt)));
     if detail.stream_cut {
-        terminal::complain(&format!("(the beginning is left out; orkestra events --subject {} has all)", run.id));
+        terminal::complain(&format!(
+            "(the beginning is left out; orkestra events --subject {} has all)",
+            run.id
+        ));
     }
     for RunEvent { event, .. } in &detail.stream {
         let body: Map<String, Value> = event.clone().into_iter().collect();

@@ -35,13 +35,20 @@ fn text(status: &StatusView) -> String {
         for need in &status.needs_you {
             let subject = need.subject.rsplit('-').next().unwrap_or(&need.subject);
             let subject = if need.kind == "run_failed" { subject } else { &need.subject };
-            lines.push(format!("  {} {}: {}", paint(Color::Amber, "!"), subject, shorten(&need.title, 90)));
+            lines.push(format!(
+                "  {} {}: {}",
+                paint(Color::Amber, "!"),
+                subject,
+                shorten(&need.title, 90)
+            ));
             lines.push(format!("    {}", paint(Color::Grey, &need.action)));
         }
         parts.push(lines.join("\n"));
     }
     if status.units.is_empty() {
-        parts.push("No units are configured; `orkestra init` writes a first orkestra.yaml.".to_owned());
+        parts.push(
+            "No units are configured; `orkestra init` writes a first orkestra.yaml.".to_owned(),
+        );
     } else {
         parts.push(units(&status.units));
     }

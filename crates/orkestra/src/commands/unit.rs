@@ -14,7 +14,9 @@ pub(super) async fn run(context: Context, args: Unit) -> Outcome {
             if json.json {
                 terminal::print_json(&list);
             } else if list.units.is_empty() {
-                terminal::complain("No units are configured; `orkestra init` writes a first orkestra.yaml.");
+                terminal::complain(
+                    "No units are configured; `orkestra init` writes a first orkestra.yaml.",
+                );
             } else {
                 terminal::print(&status::units(&list.units));
             }
@@ -33,7 +35,8 @@ pub(super) async fn run(context: Context, args: Unit) -> Outcome {
         Unit::Stop(named) => settle(&context, named, "stop", &["stopped"]).await,
         Unit::Restart(named) => settle(&context, named, "restart", &["running"]).await,
         Unit::Signal { name, signal, json } => {
-            let unit: UnitView = client.post(&address(&name, "/signal"), &SignalRequest { signal }).await?;
+            let unit: UnitView =
+                client.post(&address(&name, "/signal"), &SignalRequest { signal }).await?;
             if json.json {
                 terminal::print_json(&unit);
             } else {
@@ -61,11 +64,13 @@ async fn settle(context: &Context, named: Named, verb: &str, wanted: &[&str]) ->
     if named.no_wait || wanted.contains(&unit.state.as_str()) {
         return Ok(Code::Success);
     }
-    let mut failure = Failure::new(Code::Failure, format!("{} is {}", unit.name, unit.state.replace('_', " ")));
+    let mut failure =
+        Failure::new(Code::Failure, format!("{} is {}", unit.name, unit.state.replace('_', " ")));
     if let Some(exit) = &unit.last_exit
         && !exit.last_lines.is_empty()
     {
-        let lines: Vec<String> = exit.last_lines.iter().map(|line| terminal::harmless(line)).collect();
+        let lines: Vec<String> =
+            exit.last_lines.iter().map(|line| terminal::harmless(line)).collect();
         failure = failure.hint(format!("its last lines were:\n    {}", lines.join("\n    ")));
     }
     Err(failure)
@@ -73,7 +78,8 @@ async fn settle(context: &Context, named: Named, verb: &str, wanted: &[&str]) ->
 
 fn detail(unit: &UnitDetail) -> String {
     let view = &unit.unit;
-    let mut lines = vec![format!("{}  {}", view.name, state(&view.state)), view.why.clone(), String::new()];
+    let mut lines =
+        vec![format!("{}  {}", view.name, state(&view.state)), view.why.clone(), String::new()];
     let mut row = |name: &str, value: String| {
         if !value.is_empty() {
             lines.push(format!("{name:<12} {value}"));
@@ -84,7 +90,10 @@ fn detail(unit: &UnitDetail) -> String {
     row("restarts", view.restarts.to_string());
     row("next try", view.next_start_at.clone().unwrap_or_default());
     if let Some(exit) = &view.last_exit {
-        row("last end", format!("{} at {}, after {}", exit.words, exit.at, terminal::duration(exit.uptime_ms)));
+        row(
+            "last end",
+            format!("{} at {}, after {}", exit.words, exit.at, terminal::duration(exit.uptime_ms)),
+        );
         for line in &exit.last_lines {
             row("", format!("| {}", terminal::harmless(line)));
         }
@@ -96,12 +105,26 @@ fn detail(unit: &UnitDetail) -> String {
     row("after", view.after.keys().cloned().collect::<Vec<_>>().join(", "));
     row("before", unit.dependents.join(", "));
     let restart = &unit.restart;
-    row("restart", format!(
-        "{}, profile {}: {} growing ×{} to {}, ±{} %",
-        restart.policy, restart.profile, terminal::duration(restart.initial_ms), restart.factor,
-        terminal::duration(restart.max_ms), restart.jitter * 100.0
-    ));
-    row("stop", format!("{}, then killed after {}", unit.stop.signal, terminal::duration(unit.stop.grace_ms)));
+    row(
+        "restart",
+        format!(
+            "{}, profile {}: {} growing ×{} to {}, ±{} %",
+            restart.policy,
+            restart.profile,
+            terminal::duration(restart.initial_ms),
+            restart.factor,
+            terminal::duration(restart.max_ms),
+            restart.jitter * 100.0
+        ),
+    );
+    row(
+        "stop",
+        format!(
+            "{}, then killed after {}",
+            unit.stop.signal,
+            terminal::duration(unit.stop.grace_ms)
+        ),
+    );
     row("logs", unit.log_dir.clone());
     lines.join("\n")
 }

@@ -27,10 +27,14 @@ pub(super) async fn run(context: Context, args: Up) -> Outcome {
     let daemon = daemon::start(context, loaded).await?;
     match file {
         Some(file) => terminal::complain(&format!("Orkestra runs by {file}.")),
-        None => terminal::complain("Orkestra runs without a configuration; `orkestra init` writes one."),
+        None => {
+            terminal::complain("Orkestra runs without a configuration; `orkestra init` writes one.")
+        }
     }
     tell(args.json, std::process::id(), &daemon.login_url()?);
-    terminal::complain("The link logs one browser in; `orkestra dashboard` prints another. Ctrl-C ends all.");
+    terminal::complain(
+        "The link logs one browser in; `orkestra dashboard` prints another. Ctrl-C ends all.",
+    );
     daemon.run().await?;
     Ok(Code::Success)
 }
@@ -45,7 +49,8 @@ fn tell(json: Json, pid: u32, url: &str) {
 }
 
 fn log_to_stderr(context: &Context) {
-    let filter = context.surroundings.env.get("ORKESTRA_LOG").map_or("warn,orkestra=info", |v| v.as_str());
+    let filter =
+        context.surroundings.env.get("ORKESTRA_LOG").map_or("warn,orkestra=info", |v| v.as_str());
     let filter = tracing_subscriber::EnvFilter::try_new(filter)
         .unwrap_or_else(|_| tracing_subscriber::EnvFilter::new("info"));
     tracing_subscriber::fmt()
@@ -59,11 +64,15 @@ fn log_to_stderr(context: &Context) {
 /// Starts ourselves again without a terminal, and waits until it answers.
 async fn detach(context: &Context, home: &Path, json: Json) -> Outcome {
     if let Ok(Some(pid)) = orkestra_host::home::holder(home) {
-        return Err(Failure::new(Code::Refused, format!("a daemon (process {pid}) runs on {}", home.display()))
-            .hint("orkestra status shows it; orkestra down ends it"));
+        return Err(Failure::new(
+            Code::Refused,
+            format!("a daemon (process {pid}) runs on {}", home.display()),
+        )
+        .hint("orkestra status shows it; orkestra down ends it"));
     }
     let program = std::env::current_exe().map_err(|error| Failure::of(&error))?;
-    let mut argv = vec![program.to_string_lossy().into_owned(), "up".to_owned(), "--background".to_owned()];
+    let mut argv =
+        vec![program.to_string_lossy().into_owned(), "up".to_owned(), "--background".to_owned()];
     argv.extend(["--home".to_owned(), home.to_string_lossy().into_owned()]);
     if let Some(file) = &context.config_flag {
         let file = context.surroundings.cwd.join(file);
@@ -88,7 +97,10 @@ async fn detach(context: &Context, home: &Path, json: Json) -> Outcome {
         {
             let link: LinkView = client.post("/api/v1/login/link", &()).await?;
             tell(json, pid, &link.url);
-            terminal::complain(&format!("The daemon is process {pid}; its log is {}.", log.display()));
+            terminal::complain(&format!(
+                "The daemon is process {pid}; its log is {}.",
+                log.display()
+            ));
             return Ok(Code::Success);
         }
         if orkestra_host::program::child_has_ended(pid) {

@@ -32,9 +32,8 @@ pub(crate) async fn reload(
                 [one] => one.message.clone(),
                 several => format!("{} things are wrong", several.len()),
             };
-            let mut problem =
-                Problem::new(StatusCode::UNPROCESSABLE_ENTITY, "ORK-0401", detail)
-                    .hint("The running configuration stays. orkestra config check shows each place.");
+            let mut problem = Problem::new(StatusCode::UNPROCESSABLE_ENTITY, "ORK-0401", detail)
+                .hint("The running configuration stays. orkestra config check shows each place.");
             problem.errors = errors;
             Err(problem)
         }

@@ -58,12 +58,10 @@ pub(crate) struct Which {
 
 impl Which {
     fn filter(&self) -> Result<Filter, Problem> {
-        let since: Option<Timestamp> = self
-            .since
-            .as_deref()
-            .map(str::parse)
-            .transpose()
-            .map_err(|_| Problem::bad_request("since is not a time such as 2026-11-21T08:00:00Z"))?;
+        let since: Option<Timestamp> =
+            self.since.as_deref().map(str::parse).transpose().map_err(|_| {
+                Problem::bad_request("since is not a time such as 2026-11-21T08:00:00Z")
+            })?;
         let kinds = self.kind.as_deref().unwrap_or_default().split(',');
         Ok(Filter {
             before_seq: self.before,
@@ -87,8 +85,9 @@ pub(crate) async fn page(
     let mut filter = which.filter()?;
     // A place alone, or a whole cursor: both say how far somebody has read.
     let after = which.after.as_deref().map(|text| text.rsplit('-').next().unwrap_or(text).parse());
-    filter.after_seq =
-        after.transpose().map_err(|_| Problem::bad_request("after is not a place in the journal"))?;
+    filter.after_seq = after
+        .transpose()
+        .map_err(|_| Problem::bad_request("after is not a place in the journal"))?;
     filter.newest_first = match which.order.as_deref() {
         Some("asc") => false,
         Some("desc") => true,
@@ -157,6 +156,8 @@ pub(crate) async fn events(
         .or(which.after.as_deref())
         .map(str::parse)
         .transpose()
-        .map_err(|error: orkestra_core::event::CursorError| Problem::bad_request(error.to_string()))?;
+        .map_err(|error: orkestra_core::event::CursorError| {
+            Problem::bad_request(error.to_string())
+        })?;
     crate::sse::events(app, which.filter()?, cursor).await
 }

@@ -47,7 +47,11 @@ pub(crate) fn page_of(page: &Page) -> LogPage {
 }
 
 fn unreadable(error: &orkestra_host::Error) -> Problem {
-    Problem::new(StatusCode::INTERNAL_SERVER_ERROR, "ORK-0001", format!("the log cannot be read: {error}"))
+    Problem::new(
+        StatusCode::INTERNAL_SERVER_ERROR,
+        "ORK-0001",
+        format!("the log cannot be read: {error}"),
+    )
 }
 
 fn cursor_of(text: &str) -> Result<Cursor, Problem> {

@@ -47,7 +47,10 @@ pub(crate) async fn login(
 
 /// Ends the browser's session.
 #[utoipa::path(post, path = "/api/v1/logout", responses((status = 204)))]
-pub(crate) async fn logout(State(app): State<App>, headers: HeaderMap) -> Result<Response, Problem> {
+pub(crate) async fn logout(
+    State(app): State<App>,
+    headers: HeaderMap,
+) -> Result<Response, Problem> {
     app.logins.end(&headers).await?;
     Ok(with_cookie(""))
 }

@@ -136,7 +136,9 @@ pub(crate) async fn create(
         return Err(Problem::bad_request("the prompt is empty"));
     }
     if request.prompt.len() > PROMPT_BYTES_MAX {
-        return Err(Problem::bad_request(format!("the prompt is longer than {PROMPT_BYTES_MAX} bytes")));
+        return Err(Problem::bad_request(format!(
+            "the prompt is longer than {PROMPT_BYTES_MAX} bytes"
+        )));
     }
     let target = match request.target {
         Some(target) if PathBuf::from(&target).is_absolute() => PathBuf::from(target),

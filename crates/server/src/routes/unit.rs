@@ -4,9 +4,7 @@ use crate::Problem;
 use crate::extract::{Body, Path, Query};
 use crate::guard::Actor;
 use crate::listen::App;
-use crate::wire::{
-    ExitView, RestartView, SignalRequest, StopView, UnitDetail, UnitList, UnitView,
-};
+use crate::wire::{ExitView, RestartView, SignalRequest, StopView, UnitDetail, UnitList, UnitView};
 use axum::Json;
 use axum::extract::State;
 use orkestra_core::signal::Signal;
@@ -74,7 +72,12 @@ pub(crate) fn view_of(unit: &Unit, now: Now) -> UnitView {
         next_start_at,
         next_delay_ms,
         command: unit.spec.command.clone(),
-        after: unit.spec.after.keys().map(|name| (name.to_string(), "started".to_owned())).collect(),
+        after: unit
+            .spec
+            .after
+            .keys()
+            .map(|name| (name.to_string(), "started".to_owned()))
+            .collect(),
         last_exit: unit.last_exit.as_ref().map(exit_view),
         generation: unit.generation,
         instance: unit.instance().map(|instance| instance.to_string()),
@@ -141,10 +144,7 @@ pub(crate) async fn show(
             reset_after_ms: backoff.reset_after.ms(),
             limit: backoff.limit,
         },
-        stop: StopView {
-            signal: spec.stop.signal.to_string(),
-            grace_ms: spec.stop.grace.ms(),
-        },
+        stop: StopView { signal: spec.stop.signal.to_string(), grace_ms: spec.stop.grace.ms() },
         log_dir: app.engine.log_dir(&name).display().to_string(),
         cli: format!("orkestra unit show {name}"),
         dependents: dependents.map(|other| other.name.to_string()).collect(),
@@ -226,10 +226,10 @@ pub(crate) async fn signal(
     Body(request): Body<SignalRequest>,
 ) -> Result<Json<UnitView>, Problem> {
     let name = name_of(&app, &name)?;
-    let signal: Signal = request
-        .signal
-        .parse()
-        .map_err(|error: orkestra_core::signal::SignalError| Problem::bad_request(error.to_string()))?;
+    let signal: Signal =
+        request.signal.parse().map_err(|error: orkestra_core::signal::SignalError| {
+            Problem::bad_request(error.to_string())
+        })?;
     app.engine.signal_unit(name.clone(), signal, actor.0).await?;
     settled(&app, &name, &Wait { wait: false }).await
 }
