@@ -40,9 +40,11 @@ impl Span {
         let secs = (self.ms + 500) / 1_000;
         match self.ms {
             0..1_000 => format!("{} ms", self.ms),
-            1_000..9_950 if tenths % 10 != 0 => format!("{}.{} s", tenths / 10, tenths % 10),
+            1_000..9_950 if !tenths.is_multiple_of(10) => {
+                format!("{}.{} s", tenths / 10, tenths % 10)
+            }
             1_000..59_500 => format!("{secs} s"),
-            59_500..3_599_500 if secs % 60 == 0 => format!("{} min", secs / 60),
+            59_500..3_599_500 if secs.is_multiple_of(60) => format!("{} min", secs / 60),
             59_500..3_599_500 => format!("{} min {} s", secs / 60, secs % 60),
             3_599_500..86_399_500 => format!("{} h {} min", secs / 3_600, secs % 3_600 / 60),
             _ => format!("{} d {} h", secs / 86_400, secs % 86_400 / 3_600),

@@ -43,6 +43,8 @@ struct Gathered {
     orders: Vec<Order>,
     run_orders: Vec<(RunId, RunOrder)>,
     answers: Vec<Answer>,
+    /// Answers to what must be durable before it is done.
+    durable_answers: Vec<Answer>,
     /// Runs that must not exist unless they are durable.
     new_runs: Vec<RunId>,
     /// Units that readers must see anew.
@@ -142,7 +144,8 @@ impl Dispatcher {
         for message in messages {
             self.take(message, &mut gathered);
         }
-        let Gathered { batch, orders, run_orders, answers, new_runs, touched } = gathered;
+        let Gathered { batch, orders, run_orders, answers, durable_answers, new_runs, touched } =
+            gathered;
         let mut failed = None;
         if !batch.is_empty() {
             let at = self.options.world.now().at;
@@ -179,7 +182,11 @@ impl Dispatcher {
             }
         }
         self.runs.retain(|_, run| !run.is_over());
+        // What was decided is carried out, durable or not; only a new run is not begun.
         for answer in answers {
+            answer(Ok(()));
+        }
+        for answer in durable_answers {
             answer(match &failed {
                 None => Ok(()),
                 Some(error) => Err(refusal(error)),
@@ -315,7 +322,11 @@ impl Dispatcher {
         }
         gathered.new_runs.push(run.id);
         self.take_run_decision(run::create(run.clone(), actor), gathered);
-        answer_with(reply, run, gathered);
+        if let Some(reply) = reply {
+            gathered.durable_answers.push(Box::new(move |result| {
+                let _asker_gone = reply.send(result.map(|()| run));
+            }));
+        }
     }
 
     fn take_close(&mut self, keep_units: bool, actor: &str, gathered: &mut Gathered) {

@@ -38,8 +38,28 @@ pub(crate) struct Daemon {
     live: Arc<Live>,
     tasks: Tasks,
     logins: Logins,
+    signals: Signals,
     /// Held until the end: nobody else may use this home.
     _lock: HomeLock,
+}
+
+/// What it is told from outside. Listened to before the first unit starts: a signal that came
+/// earlier would end the daemon alone.
+struct Signals {
+    terminate: Signal,
+    interrupt: Signal,
+    hangup: Signal,
+}
+
+impl Signals {
+    fn listen() -> Result<Self, Failure> {
+        let listen = |kind| signal(kind).map_err(|error: std::io::Error| Failure::of(&error));
+        Ok(Self {
+            terminate: listen(SignalKind::terminate())?,
+            interrupt: listen(SignalKind::interrupt())?,
+            hangup: listen(SignalKind::hangup())?,
+        })
+    }
 }
 
 /// Opens everything in order. After this the daemon serves.
@@ -50,6 +70,7 @@ pub(crate) async fn start(context: Context, loaded: Loaded) -> Result<Daemon, Fa
     let nofile = orkestra_host::limits::raise_nofile();
     let store = open_store(&home)?;
     let tasks = Tasks::default();
+    let signals = Signals::listen()?;
     let options = orkestra_engine::Options {
         home: home.clone(),
         store: store.clone(),
@@ -88,7 +109,7 @@ pub(crate) async fn start(context: Context, loaded: Loaded) -> Result<Daemon, Fa
                 .hint("The units that were started go on; `orkestra up` takes them over."));
         }
     };
-    let daemon = Daemon { url: running.url, engine, live, tasks, logins, _lock: lock };
+    let daemon = Daemon { url: running.url, engine, live, tasks, logins, signals, _lock: lock };
     daemon.watch_files();
     Ok(daemon)
 }
@@ -159,10 +180,7 @@ impl Daemon {
 
     /// Runs until it is told to end: by a signal, or by the API. A second signal ends it at once.
     pub(crate) async fn run(self) -> Result<(), Failure> {
-        let failed = |error: std::io::Error| Failure::of(&error);
-        let mut terminate = signal(SignalKind::terminate()).map_err(failed)?;
-        let mut interrupt = signal(SignalKind::interrupt()).map_err(failed)?;
-        let mut hangup = signal(SignalKind::hangup()).map_err(failed)?;
+        let Signals { mut terminate, mut interrupt, mut hangup } = self.signals;
         let mut asked = false;
         loop {
             tokio::select! {

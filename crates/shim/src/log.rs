@@ -396,11 +396,34 @@ impl Log {
     }
 }
 
-/// The file that an earlier life of the unit left, when it has room and ends with a whole entry.
-/// Without this a unit that crashes in a row would push out what led to it, one file per crash.
+/// The file that an earlier life of the unit left, when it has room and ends with a whole line:
+/// after a part of one, readers would take our first line for the rest of it. Without this a unit
+/// that crashes in a row would push out what led to it, one file per crash.
 fn going_on(dir: RawFd, name: &CStr, max: u64) -> Option<(OwnedFd, u64)> {
     let file = sys::open_at(dir, name, libc::O_RDWR | libc::O_APPEND, 0).ok()?;
     let size = sys::facts(&file).ok()?.size;
-    let whole = size == 0 || sys::byte_at(&file, size - 1) == Some(b'\n');
-    (whole && size < max).then_some((file, size))
+    if size == 0 {
+        return Some((file, 0));
+    }
+    let mut byte = [0];
+    let ends = sys::read_at(&file, &mut byte, size - 1)? == b"\n";
+    let begin = last_entry(&file, size - 1)?;
+    // A stamp, a blank, `stdout` or `stderr`, a blank, and then what it is.
+    let whole = sys::read_at(&file, &mut byte, begin + STAMP_LEN as u64 + 8)? == b"F";
+    (ends && whole && size < max).then_some((file, size))
+}
+
+/// Where the last entry before `end` begins. In small steps: the big buffers hold output that is
+/// about to be written.
+fn last_entry(file: &OwnedFd, mut end: u64) -> Option<u64> {
+    let mut block = [0; 512];
+    while end > 0 {
+        let len = end.min(block.len() as u64);
+        let bytes = sys::read_at(file, block.get_mut(..len as usize)?, end - len)?;
+        if let Some(at) = bytes.iter().rposition(|byte| *byte == b'\n') {
+            return Some(end - len + at as u64 + 1);
+        }
+        end -= len;
+    }
+    Some(0)
 }

@@ -174,13 +174,13 @@ pub(crate) fn facts(fd: &impl AsRawFd) -> Result<FileFacts, Errno> {
     })
 }
 
-/// The byte at a place of a file; `None` when it cannot be read.
-pub(crate) fn byte_at(fd: &impl AsRawFd, place: u64) -> Option<u8> {
-    let mut byte = 0_u8;
-    // SAFETY: there is room for one byte.
-    let len =
-        unsafe { libc::pread(fd.as_raw_fd(), (&raw mut byte).cast(), 1, place.cast_signed()) };
-    (len == 1).then_some(byte)
+/// Fills the buffer from a place of a file; `None` when it cannot be filled.
+pub(crate) fn read_at<'a>(fd: &impl AsRawFd, buffer: &'a mut [u8], place: u64) -> Option<&'a [u8]> {
+    // SAFETY: the buffer has room for its own length.
+    let len = unsafe {
+        libc::pread(fd.as_raw_fd(), buffer.as_mut_ptr().cast(), buffer.len(), place.cast_signed())
+    };
+    (usize::try_from(len) == Ok(buffer.len())).then_some(buffer)
 }
 
 /// Bytes waiting in a pipe.

@@ -261,7 +261,10 @@ impl Home {
         for (name, value) in headers {
             request += &format!("{name}: {value}\r\n");
         }
-        request += &format!("Content-Type: application/json\r\nContent-Length: {}\r\n\r\n{body}", body.len());
+        request += &format!(
+            "Content-Type: application/json\r\nContent-Length: {}\r\n\r\n{body}",
+            body.len()
+        );
         stream.write_all(request.as_bytes()).expect("the request is sent");
         let mut bytes = Vec::new();
         let _reset_after_the_answer = stream.read_to_end(&mut bytes);
@@ -288,7 +291,8 @@ impl Home {
     pub fn processes(&self) -> Vec<i32> {
         let path = self.dir.display().to_string();
         let daemon = self.daemon.as_ref().map(|child| child.id() as i32);
-        let marked = |environ: &str| environ.contains("ORKESTRA_INSTANCE=") && environ.contains(&path);
+        let marked =
+            |environ: &str| environ.contains("ORKESTRA_INSTANCE=") && environ.contains(&path);
         living(marked).into_iter().filter(|pid| Some(*pid) != daemon).collect()
     }
 }

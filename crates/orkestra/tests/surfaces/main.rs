@@ -1,7 +1,11 @@
 //! Surfaces on the real binary: configuration, command line, API, journal, runs.
 
-#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a failing test says where")]
-
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    reason = "a failing test says where"
+)]
 #![allow(clippy::disallowed_methods, reason = "tests run the binary from outside")]
 
 #[path = "../harness/mod.rs"]

@@ -1,7 +1,7 @@
 //! `kill -9` of the daemon (issue, item 4): nobody dies, nothing is lost, nothing runs twice.
 
 use crate::harness::{Home, ORKESTRA, is_alive, signal};
-use crate::support::{Chance, journal, no_orphan, of, settled, terminate, unit, units, verified};
+use crate::support::{Chance, journal, no_orphan, of, settled, unit, units, verified};
 use std::collections::BTreeMap;
 
 /// Holds an exclusive lock as long as it lives, so that a second process of the same unit is told.
@@ -132,7 +132,7 @@ fn command_rounds(rounds: usize) {
         }
         let way_down = chance.below(5) == 0;
         if way_down {
-            terminate(&home);
+            home.signal_daemon("TERM");
         }
         chance.pause(60);
         home.kill_daemon();

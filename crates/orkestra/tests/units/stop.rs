@@ -1,7 +1,7 @@
 //! Stopping whole trees (MISSION row 8; issue, item 5).
 
 use crate::harness::{Home, is_alive};
-use crate::support::{SLEEP, is_shim, journal, no_orphan, nobody_left, terminate, unit, units};
+use crate::support::{SLEEP, is_shim, journal, no_orphan, nobody_left, unit, units};
 use serde_json::Value;
 
 /// A unit that ignores the polite signal, and so do its children.
@@ -46,7 +46,7 @@ fn row_008_sigterm_leaves_no_process_and_saves_the_state() {
     let mut home = Home::new(&units(&yaml));
     home.up();
     let processes = wait_for_processes(&home, nasty.iter().map(|(_, _, count)| count).sum());
-    terminate(&home);
+    home.signal_daemon("TERM");
     assert_eq!(home.wait_for_end(), Some(0), "{}", home.daemon_log());
     assert_eq!(home.processes(), Vec::<i32>::new(), "nothing is left when the daemon has ended");
     assert!(processes.iter().all(|pid| !is_alive(*pid)));
@@ -84,7 +84,7 @@ fn ten_stubborn_units_die_in_one_grace_period() {
     let mut home = Home::new(&units(&yaml));
     home.up();
     wait_for_processes(&home, 30);
-    terminate(&home);
+    home.signal_daemon("TERM");
     assert_eq!(home.wait_for_end(), Some(0), "{}", home.daemon_log());
     assert_eq!(home.processes(), Vec::<i32>::new());
     let (began, ended) = way_down(&journal(&home));
@@ -128,7 +128,7 @@ fn dependents_stop_first() {
     home.up();
     home.pid("db");
     home.pid("web");
-    terminate(&home);
+    home.signal_daemon("TERM");
     assert_eq!(home.wait_for_end(), Some(0));
     let order: Vec<String> = journal(&home)
         .into_iter()
@@ -164,4 +164,15 @@ fn a_unit_may_be_stopped_while_it_starts_or_waits_and_the_last_word_counts() {
     }
     home.pid("late");
     no_orphan(&home);
+}
+
+#[test]
+fn sigterm_right_after_the_start_stops_all_too() {
+    let mut home = Home::new(&units(&[unit("a", SLEEP, ""), unit("b", SLEEP, "")]));
+    for _ in 0..20 {
+        home.up();
+        home.signal_daemon("TERM");
+        assert_eq!(home.wait_for_end(), Some(0), "{}", home.daemon_log());
+        assert_eq!(home.processes(), Vec::<i32>::new());
+    }
 }

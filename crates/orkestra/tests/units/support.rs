@@ -82,17 +82,6 @@ pub(crate) fn parent(pid: i32) -> Option<i32> {
     stat.rsplit(')').next()?.split_whitespace().nth(1)?.parse().ok()
 }
 
-/// Sends SIGTERM to the daemon once it listens to it.
-pub(crate) fn terminate(home: &Home) {
-    home.wait("the daemon to listen to SIGTERM", || {
-        let status = std::fs::read_to_string(format!("/proc/{}/status", home.daemon_pid())).ok()?;
-        let caught = status.lines().find_map(|line| line.strip_prefix("SigCgt:"))?;
-        let caught = u64::from_str_radix(caught.trim(), 16).ok()?;
-        (caught & (1 << (15 - 1)) != 0).then_some(())
-    });
-    home.signal_daemon("TERM");
-}
-
 /// Whether it is a shim: the one that holds a unit, not a part of its tree.
 pub(crate) fn is_shim(pid: i32) -> bool {
     std::fs::read(format!("/proc/{pid}/cmdline"))
