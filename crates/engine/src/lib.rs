@@ -8,6 +8,7 @@ mod commit;
 mod dispatch;
 mod error;
 mod handle;
+mod instance;
 mod journal;
 mod message;
 mod options;

@@ -4,12 +4,13 @@
 use crate::dispatch::Dispatcher;
 use crate::error::Error;
 use crate::handle::{Handle, StoreState, View};
+use crate::instance::{Actors, describe, exit_of, lost_exit, release, stop_leftovers};
 use crate::journal::Journal;
 use crate::message::Message;
 use crate::options::Options;
 use crate::run::{self, Runs};
 use crate::tasks::{TaskKind, Tasks};
-use crate::unit::{Units, describe, exit_of, lost_exit, release, stop_leftovers};
+use crate::unit::Units;
 use orkestra_core::event::{Draft, Topic};
 use orkestra_core::id::InstanceId;
 use orkestra_core::run::{Run, RunInput, RunState};
@@ -79,9 +80,11 @@ pub async fn start(options: Options, tasks: &Tasks) -> Result<Handle, Error> {
             .map(|(_, value)| value.clone())
             .unwrap_or_default(),
     };
-    let make_units =
-        Units::new(options.clone(), term, Arc::clone(&launcher), outbox.clone(), tasks.clone());
-    let make_runs = Runs::new(options.clone(), term, launcher, outbox.clone(), tasks.clone());
+    let actors = || {
+        let (options, launcher) = (options.clone(), Arc::clone(&launcher));
+        Actors::new(options, term, launcher, outbox.clone(), tasks.clone())
+    };
+    let (unit_actors, run_actors) = (Units::new(actors()), Runs::new(actors()));
     let mut dispatcher = Dispatcher {
         journal: Journal::new(options.store.clone(), &options.home),
         options,
@@ -90,8 +93,8 @@ pub async fn start(options: Options, tasks: &Tasks) -> Result<Handle, Error> {
         inbox,
         outbox,
         view,
-        unit_actors: make_units,
-        run_actors: make_runs,
+        unit_actors,
+        run_actors,
         tasks: tasks.clone(),
         keep_units: false,
         close_by: None,

@@ -5,24 +5,22 @@
 //! committed already is passed over.
 
 use crate::error::Error;
-use crate::message::Message;
-use crate::options::{Agents, Options};
-use crate::tasks::{TaskKind, Tasks};
-use crate::unit::{
-    Control, Controls, describe, exit_of, failed_start, lost_exit, release, stop_leftovers,
+use crate::instance::{
+    Actors, Control, Orders, await_release, describe, exit_of, failed_start, lost_exit, release,
+    stop_leftovers,
 };
+use crate::message::Message;
+use crate::options::Agents;
+use crate::tasks::TaskKind;
 use orkestra_agents::{Adapter, AgentSpec, Kind, ProcessExit, RunRequest, adapter, command};
 use orkestra_core::id::{InstanceId, RunId};
 use orkestra_core::run::{ChangedFile, Run, RunInput, RunOrder, Streamed, Worktree};
 use orkestra_core::signal::Signal;
 use orkestra_core::unit::Exit;
 use orkestra_host::git;
-use orkestra_host::instance::{
-    InstanceEvent, InstanceEvents, InstanceHandle, Launch, Launcher, Output,
-};
+use orkestra_host::instance::{InstanceEvent, InstanceEvents, InstanceHandle, Launch, Output};
 use orkestra_host::raw::{RawItem, RawReader};
 use orkestra_store::RunRow;
-use std::collections::HashMap;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
@@ -63,28 +61,17 @@ pub(crate) fn target_problem(target: &Path, error: &git::Error) -> String {
 
 /// The actors of runs.
 pub(crate) struct Runs {
-    options: Options,
-    term: u64,
-    launcher: Arc<Launcher>,
-    outbox: mpsc::Sender<Message>,
-    tasks: Tasks,
-    actors: HashMap<InstanceId, Controls>,
+    actors: Actors,
 }
 
 impl Runs {
-    pub(crate) fn new(
-        options: Options,
-        term: u64,
-        launcher: Arc<Launcher>,
-        outbox: mpsc::Sender<Message>,
-        tasks: Tasks,
-    ) -> Self {
-        Self { options, term, launcher, outbox, tasks, actors: HashMap::new() }
+    pub(crate) fn new(actors: Actors) -> Self {
+        Self { actors }
     }
 
     /// Lives that begin from now on are of this term.
     pub(crate) fn raise_term(&mut self, term: u64) {
-        self.term = term;
+        self.actors.term = term;
     }
 
     /// Carries out what was decided about a run.
@@ -100,37 +87,31 @@ impl Runs {
                     Kind::Claude => Signal::INT,
                     Kind::Script => Signal::TERM,
                 };
-                self.send(*instance, Control::Stop(signal, GRACE));
+                self.actors.send(*instance, Control::Stop(signal, GRACE));
             }
             RunOrder::Release { instance } => self.release(*instance),
         }
     }
 
     pub(crate) fn release(&mut self, instance: InstanceId) {
-        self.send(instance, Control::Release);
-        self.actors.remove(&instance);
-    }
-
-    fn send(&self, instance: InstanceId, control: Control) {
-        if let Some(controls) = self.actors.get(&instance) {
-            let _actor_done = controls.send(control);
-        }
+        self.actors.release(instance);
     }
 
     fn refuse(&self, id: RunId, why: String) {
-        let outbox = self.outbox.clone();
-        self.tasks
+        let outbox = self.actors.outbox.clone();
+        self.actors
+            .tasks
             .spawn(TaskKind::Run, async move { say(&outbox, id, RunInput::Refused { why }).await });
     }
 
     /// Makes the worktree; also after a crash, when it may be there already.
     pub(crate) fn prepare(&self, run: &Run) {
         let (id, target) = (run.id, PathBuf::from(&run.target));
-        let path = self.options.home.join("worktrees").join(id.to_string());
+        let path = self.actors.options.home.join("worktrees").join(id.to_string());
         let branch = format!("orkestra/{}", id.short());
-        let instance = InstanceId::new(self.options.world.uuid());
-        let outbox = self.outbox.clone();
-        self.tasks.spawn(TaskKind::Run, async move {
+        let instance = InstanceId::new(self.actors.options.world.uuid());
+        let outbox = self.actors.outbox.clone();
+        self.actors.tasks.spawn(TaskKind::Run, async move {
             let input = match make_worktree(&target, path, branch).await {
                 Ok(worktree) => RunInput::Prepared { worktree, instance },
                 Err(error) => {
@@ -143,14 +124,14 @@ impl Runs {
     }
 
     fn launch(&mut self, run: &Run, instance: InstanceId, spec: &AgentSpec) {
-        let (id, outbox) = (run.id, self.outbox.clone());
+        let (id, outbox) = (run.id, self.actors.outbox.clone());
         let actor = self.actor(run, instance);
         let launch = match self.launch_of(run, instance, spec) {
             Ok(launch) => launch,
             Err(why) => return self.refuse(id, why),
         };
-        let launcher = Arc::clone(&self.launcher);
-        self.tasks.spawn(TaskKind::Run, async move {
+        let launcher = Arc::clone(&self.actors.launcher);
+        self.actors.tasks.spawn(TaskKind::Run, async move {
             match launcher.launch(&launch) {
                 Ok((handle, events)) => actor.follow(handle, events).await,
                 Err(error) => {
@@ -175,16 +156,16 @@ impl Runs {
             worktree: PathBuf::from(&worktree.path),
         };
         let invocation = command(spec, &request).map_err(|error| describe(&error))?;
-        let folder = run_folder(&self.options.home, run.id);
+        let folder = run_folder(&self.actors.options.home, run.id);
         let stdin = folder.join("prompt");
         write_private(&folder, &stdin, invocation.stdin.as_deref().unwrap_or_default())
             .map_err(|error| format!("{} cannot be written: {error}", stdin.display()))?;
-        let mut env = invocation.environment(self.options.env.iter().cloned());
+        let mut env = invocation.environment(self.actors.options.env.iter().cloned());
         env.insert("ORKESTRA_RUN".to_owned(), run.id.to_string());
         Ok(Launch {
             name: format!("run-{}", run.id.short()),
             instance: instance.to_string(),
-            term: self.term,
+            term: self.actors.term,
             argv: invocation.argv,
             env: env.into_iter().collect(),
             cwd: invocation.cwd,
@@ -196,7 +177,7 @@ impl Runs {
                 cap: OUTPUT_BYTES_MAX,
             },
             stdin: Some(stdin),
-            nofile: Some(self.options.nofile),
+            nofile: Some(self.actors.options.nofile),
         })
     }
 
@@ -208,8 +189,12 @@ impl Runs {
         handle: InstanceHandle,
         events: InstanceEvents,
     ) {
-        let actor = self.actor(run, instance);
-        self.tasks.spawn(TaskKind::Run, actor.follow(handle, events));
+        let mut actor = self.actor(run, instance);
+        self.actors.tasks.spawn(TaskKind::Run, async move {
+            // What was written while no daemon watched is announced by nobody.
+            actor.read_on(false).await;
+            actor.follow(handle, events).await;
+        });
     }
 
     /// Tells how a run ended while no daemon watched.
@@ -221,28 +206,27 @@ impl Runs {
         handle: Option<InstanceHandle>,
     ) {
         let mut actor = self.actor(run, instance);
-        self.tasks.spawn(TaskKind::Run, async move {
+        self.actors.tasks.spawn(TaskKind::Run, async move {
             actor.read_on(true).await;
             actor.ended(exit).await;
             if let Some(handle) = handle {
-                actor.await_release(handle).await;
+                await_release(actor.orders, handle).await;
             }
         });
     }
 
     fn actor(&mut self, run: &Run, instance: InstanceId) -> Actor {
-        let (controls, orders) = mpsc::unbounded_channel();
-        self.actors.insert(instance, controls);
-        let folder = run_folder(&self.options.home, run.id);
+        let orders = self.actors.open(instance);
+        let folder = run_folder(&self.actors.options.home, run.id);
         Actor {
             id: run.id,
             instance,
             reader: Some(RawReader::new(&folder.join("stdout"), 0)),
             stderr: folder.join("stderr"),
             worktree: run.worktree.clone(),
-            outbox: self.outbox.clone(),
+            outbox: self.actors.outbox.clone(),
             orders,
-            world: Arc::clone(&self.options.world),
+            world: Arc::clone(&self.actors.options.world),
             adapter: adapter(kind_of(run)),
             offset: 0,
             committed: run.offset,
@@ -307,7 +291,7 @@ struct Actor {
     stderr: PathBuf,
     worktree: Option<Worktree>,
     outbox: mpsc::Sender<Message>,
-    orders: mpsc::UnboundedReceiver<Control>,
+    orders: Orders,
     world: Arc<dyn crate::world::World>,
     adapter: Box<dyn Adapter>,
     /// How far the adapter has read.
@@ -319,7 +303,6 @@ struct Actor {
 
 impl Actor {
     async fn follow(mut self, handle: InstanceHandle, mut events: InstanceEvents) {
-        self.read_on(false).await;
         loop {
             tokio::select! {
                 event = events.next() => {
@@ -336,16 +319,7 @@ impl Actor {
                 },
             }
         }
-        self.await_release(handle).await;
-    }
-
-    async fn await_release(mut self, handle: InstanceHandle) {
-        while let Some(control) = self.orders.recv().await {
-            if matches!(control, Control::Release) {
-                release(&handle).await;
-                return;
-            }
-        }
+        await_release(self.orders, handle).await;
     }
 
     /// Tells what happened; true when the agent has ended.

@@ -1,18 +1,21 @@
 //! One actor per instance of a unit: launches it or takes it over, tells the dispatcher what
 //! happens to it, and passes orders on.
 
+use crate::instance::{
+    Actors, Control, Orders, await_release, describe, exit_of, failed_start, lost_exit, release,
+    stop_leftovers,
+};
 use crate::message::Message;
-use crate::options::Options;
-use crate::tasks::{TaskKind, Tasks};
+use crate::tasks::TaskKind;
 use orkestra_core::id::InstanceId;
 use orkestra_core::signal::Signal;
 use orkestra_core::unit::spec::{FullDisk, UnitName};
 use orkestra_core::unit::{Exit, Found, Input, State, Unit};
 use orkestra_host::instance::{
-    Exit as HostExit, Full, InstanceEvent, InstanceEvents, InstanceHandle, Launch, Launcher, Output,
+    Full, InstanceEvent, InstanceEvents, InstanceHandle, Launch, Output,
 };
 use orkestra_host::output::LogReader;
-use std::collections::{BTreeMap, HashMap};
+use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
@@ -21,58 +24,31 @@ use tokio::sync::mpsc;
 /// What a person sees of the output when a unit ends.
 const LAST_LINES: usize = 5;
 
-/// A word to an actor.
-#[derive(Debug)]
-pub(crate) enum Control {
-    /// End the tree.
-    Stop(Signal, Duration),
-    /// Send a signal.
-    Signal(Signal),
-    /// The exit is committed.
-    Release,
-}
-
-/// Words on their way to an actor. Unbounded, since the dispatcher must never wait for an actor
-/// that waits for the dispatcher; their number is bounded by decisions about one instance.
-pub(crate) type Controls = mpsc::UnboundedSender<Control>;
-
 /// The actors of units.
 pub(crate) struct Units {
-    options: Options,
-    term: u64,
-    launcher: Arc<Launcher>,
-    outbox: mpsc::Sender<Message>,
-    tasks: Tasks,
-    actors: HashMap<InstanceId, Controls>,
+    actors: Actors,
 }
 
 impl Units {
-    pub(crate) fn new(
-        options: Options,
-        term: u64,
-        launcher: Arc<Launcher>,
-        outbox: mpsc::Sender<Message>,
-        tasks: Tasks,
-    ) -> Self {
-        Self { options, term, launcher, outbox, tasks, actors: HashMap::new() }
+    pub(crate) fn new(actors: Actors) -> Self {
+        Self { actors }
     }
 
     /// Lives that begin from now on are of this term.
     pub(crate) fn raise_term(&mut self, term: u64) {
-        self.term = term;
+        self.actors.term = term;
     }
 
     fn actor(&mut self, name: &UnitName, instance: InstanceId) -> Actor {
-        let (controls, orders) = mpsc::unbounded_channel();
-        self.actors.insert(instance, controls);
+        let orders = self.actors.open(instance);
         Actor {
             name: name.clone(),
             instance,
-            log_dir: self.options.home.join("logs").join(name.as_str()),
-            outbox: self.outbox.clone(),
+            log_dir: self.actors.options.home.join("logs").join(name.as_str()),
+            outbox: self.actors.outbox.clone(),
             orders,
-            world: Arc::clone(&self.options.world),
-            began: self.options.world.now().at,
+            world: Arc::clone(&self.actors.options.world),
+            began: self.actors.options.world.now().at,
             started_boot_ms: None,
             unanswered: false,
         }
@@ -82,8 +58,8 @@ impl Units {
     pub(crate) fn launch(&mut self, unit: &Unit, instance: InstanceId) {
         let actor = self.actor(&unit.name, instance);
         let launch = self.launch_of(unit, instance, actor.log_dir.clone());
-        let launcher = Arc::clone(&self.launcher);
-        self.tasks.spawn(TaskKind::Instance, async move {
+        let launcher = Arc::clone(&self.actors.launcher);
+        self.actors.tasks.spawn(TaskKind::Instance, async move {
             // Making folders and spawning may wait for the disk.
             let launched = tokio::task::spawn_blocking({
                 let runtime = tokio::runtime::Handle::current();
@@ -103,12 +79,12 @@ impl Units {
 
     fn launch_of(&self, unit: &Unit, instance: InstanceId, log_dir: PathBuf) -> Launch {
         let spec = &unit.spec;
-        let mut env: BTreeMap<String, String> = self.options.env.iter().cloned().collect();
+        let mut env: BTreeMap<String, String> = self.actors.options.env.iter().cloned().collect();
         env.extend(spec.env.clone());
         Launch {
             name: unit.name.to_string(),
             instance: instance.to_string(),
-            term: self.term,
+            term: self.actors.term,
             argv: spec.command.clone(),
             env: env.into_iter().collect(),
             cwd: PathBuf::from(&spec.cwd),
@@ -124,7 +100,7 @@ impl Units {
                 },
             },
             stdin: None,
-            nofile: Some(self.options.nofile),
+            nofile: Some(self.actors.options.nofile),
         }
     }
 
@@ -142,7 +118,7 @@ impl Units {
         if let State::Running { started_at, .. } = unit.state {
             actor.began = started_at;
         }
-        self.tasks.spawn(TaskKind::Instance, actor.follow(handle, events));
+        self.actors.tasks.spawn(TaskKind::Instance, actor.follow(handle, events));
     }
 
     /// Takes over a life whose shim lives but does not answer yet.
@@ -155,32 +131,25 @@ impl Units {
     ) {
         let mut actor = self.actor(&unit.name, instance);
         actor.unanswered = true;
-        self.tasks.spawn(TaskKind::Instance, actor.follow(handle, events));
+        self.actors.tasks.spawn(TaskKind::Instance, actor.follow(handle, events));
     }
 
     /// Keeps what only has to be released.
     pub(crate) fn keep(&mut self, unit: &Unit, instance: InstanceId, handle: InstanceHandle) {
         let actor = self.actor(&unit.name, instance);
-        self.tasks.spawn(TaskKind::Instance, actor.await_release(handle));
+        self.actors.tasks.spawn(TaskKind::Instance, await_release(actor.orders, handle));
     }
 
     pub(crate) fn stop(&self, instance: InstanceId, signal: Signal, grace_ms: u64) {
-        self.send(instance, Control::Stop(signal, Duration::from_millis(grace_ms)));
+        self.actors.send(instance, Control::Stop(signal, Duration::from_millis(grace_ms)));
     }
 
     pub(crate) fn signal(&self, instance: InstanceId, signal: Signal) {
-        self.send(instance, Control::Signal(signal));
+        self.actors.send(instance, Control::Signal(signal));
     }
 
     pub(crate) fn release(&mut self, instance: InstanceId) {
-        self.send(instance, Control::Release);
-        self.actors.remove(&instance);
-    }
-
-    fn send(&self, instance: InstanceId, control: Control) {
-        if let Some(controls) = self.actors.get(&instance) {
-            let _actor_done = controls.send(control);
-        }
+        self.actors.release(instance);
     }
 }
 
@@ -190,7 +159,7 @@ struct Actor {
     instance: InstanceId,
     log_dir: PathBuf,
     outbox: mpsc::Sender<Message>,
-    orders: mpsc::UnboundedReceiver<Control>,
+    orders: Orders,
     world: Arc<dyn crate::world::World>,
     /// When this life began: what an earlier one wrote does not explain its end.
     began: jiff::Timestamp,
@@ -229,16 +198,7 @@ impl Actor {
                 },
             }
         }
-        self.await_release(handle).await;
-    }
-
-    async fn await_release(mut self, handle: InstanceHandle) {
-        while let Some(control) = self.orders.recv().await {
-            if matches!(control, Control::Release) {
-                release(&handle).await;
-                return;
-            }
-        }
+        await_release(self.orders, handle).await;
     }
 
     /// Tells what happened; true when the instance has ended.
@@ -311,72 +271,6 @@ async fn obey(handle: &InstanceHandle, control: Control) -> bool {
             release(handle).await;
             true
         }
-    }
-}
-
-/// Lets an instance go whose exit is committed. What cannot be removed now is found and released
-/// by the next daemon.
-pub(crate) async fn release(handle: &InstanceHandle) {
-    if let Err(error) = handle.release().await {
-        tracing::warn!(instance = handle.instance(), error = %describe(&error),
-            "An ended instance could not be released.");
-    }
-}
-
-/// Kills what a lost shim's leader had started.
-pub(crate) async fn stop_leftovers(instance: &str) {
-    match orkestra_host::instance::stop_marked(instance).await {
-        Ok(killed) => tracing::warn!(instance, killed, "A shim was lost; its tree was killed."),
-        Err(error) => tracing::error!(instance, error = %describe(&error),
-            "A shim was lost, and what it left could not be looked for."),
-    }
-}
-
-/// The error with all that is behind it.
-pub(crate) fn describe(error: &dyn std::error::Error) -> String {
-    let mut text = error.to_string();
-    let mut source = error.source();
-    while let Some(inner) = source {
-        text = format!("{text}: {inner}");
-        source = inner.source();
-    }
-    text
-}
-
-pub(crate) fn failed_start(why: &str, at: jiff::Timestamp) -> Exit {
-    Exit { detail: Some(why.to_owned()), ..lost_exit("start_failed", at) }
-}
-
-pub(crate) fn lost_exit(reason: &str, at: jiff::Timestamp) -> Exit {
-    Exit {
-        code: None,
-        signal: None,
-        reason: reason.to_owned(),
-        detail: None,
-        at,
-        uptime_ms: 0,
-        killed: false,
-        survivors: 0,
-        last_lines: Vec::new(),
-    }
-}
-
-pub(crate) fn exit_of(exit: &HostExit) -> Exit {
-    let at = i64::try_from(exit.at).unwrap_or_default();
-    let at = jiff::Timestamp::from_microsecond(at).unwrap_or_default();
-    if let Some(failure) = &exit.failure {
-        return failed_start(&failure.message, at);
-    }
-    Exit {
-        code: exit.code,
-        signal: exit.signal,
-        reason: exit.reason.clone(),
-        detail: None,
-        at,
-        uptime_ms: 0,
-        killed: exit.killed,
-        survivors: exit.survivors,
-        last_lines: Vec::new(),
     }
 }
 

@@ -149,6 +149,13 @@ fn a_run_works_in_a_worktree_of_its_own_and_tells_everything_once() {
     for kind in ["run.created", "run.prepared", "run.started", "run.ended"] {
         assert_eq!(told(&home, id, kind).len(), 1, "{kind}");
     }
+    // An agent speaks after it was started and before its run ended, in the journal too.
+    let order: Vec<String> = told(&home, id, "run.*")
+        .iter()
+        .map(|event| event["kind"].as_str().unwrap_or_default().to_owned())
+        .collect();
+    assert_eq!(order[..3], ["run.created", "run.prepared", "run.started"], "{order:?}");
+    assert_eq!(order.last().map(String::as_str), Some("run.ended"), "{order:?}");
     let chain = told(&home, id, "run.created")[0]["chain"].clone();
     assert!(told(&home, id, "run.*").iter().all(|event| event["chain"] == chain));
     assert_eq!(told(&home, id, "run.created")[0]["actor"], "person:cli");
