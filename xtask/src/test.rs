@@ -18,7 +18,9 @@ pub(crate) fn all() -> Result<()> {
         .env("ORKESTRA_TEST_CLAUDE", &tools.claude)
         .watch()?;
     let (check, _) = Program::new("npm").args(["run", "check"]).dir(&web).watch()?;
-    let (unit, _) = Program::new("npm").args(["test"]).dir(&web).watch()?;
+    let (unit, counted) =
+        Program::new("npm").args(["test"]).dir(&web).env("NO_COLOR", "1").watch()?;
+    lines.extend(counted);
     let (browser, seen) = Program::new("npm")
         .args(["run", "e2e"])
         .dir(&web)
@@ -36,11 +38,52 @@ pub(crate) fn all() -> Result<()> {
     ];
     let failed: Vec<&str> = parts.iter().filter(|(_, ok)| !ok).map(|(name, _)| *name).collect();
     rows::print()?;
+    let (passed, bad) = count(&lines);
+    println!("{passed} passed, {bad} failed");
     if !failed.is_empty() {
         bail!("tests failed: {}", failed.join(", "));
     }
-    println!("All tests passed.");
     Ok(())
+}
+
+/// How many tests passed and failed, from the closing lines of the runners: cargo's
+/// `test result: …`, Vitest's `Tests …`, Playwright's `11 passed (50.8s)`.
+fn count(lines: &[String]) -> (u64, u64) {
+    let before = |line: &str, word: &str| {
+        let head = line.split(word).next().filter(|head| head.len() < line.len())?;
+        head.split_whitespace().next_back()?.parse::<u64>().ok()
+    };
+    let mut counted = (0, 0);
+    for line in lines {
+        let plain = line.trim();
+        let closes = plain.starts_with("test result:")
+            || plain.starts_with("Tests ")
+            || plain
+                .split_whitespace()
+                .nth(1)
+                .is_some_and(|word| matches!(word, "passed" | "failed"));
+        if closes {
+            counted.0 += before(plain, " passed").unwrap_or(0);
+            counted.1 += before(plain, " failed").unwrap_or(0);
+        }
+    }
+    counted
+}
+
+#[cfg(test)]
+mod tests {
+    #[test]
+    fn closing_lines_of_all_runners_are_counted() {
+        let lines = [
+            "test result: ok. 44 passed; 1 failed; 3 ignored; 0 measured; 0 filtered out",
+            "test cli::passed ... ok",
+            "      Tests  24 passed (24)",
+            "  11 passed (50.8s)",
+            "  2 failed",
+        ];
+        let lines: Vec<String> = lines.iter().map(|line| (*line).to_owned()).collect();
+        assert_eq!(super::count(&lines), (79, 3));
+    }
 }
 
 /// The long loops, on the release binary.
