@@ -70,22 +70,6 @@ fn count(lines: &[String]) -> (u64, u64) {
     counted
 }
 
-#[cfg(test)]
-mod tests {
-    #[test]
-    fn closing_lines_of_all_runners_are_counted() {
-        let lines = [
-            "test result: ok. 44 passed; 1 failed; 3 ignored; 0 measured; 0 filtered out",
-            "test cli::passed ... ok",
-            "      Tests  24 passed (24)",
-            "  11 passed (50.8s)",
-            "  2 failed",
-        ];
-        let lines: Vec<String> = lines.iter().map(|line| (*line).to_owned()).collect();
-        assert_eq!(super::count(&lines), (79, 3));
-    }
-}
-
 /// The long loops, on the release binary.
 pub(crate) fn soak() -> Result<()> {
     let tools = setup::for_tests()?;
@@ -135,4 +119,20 @@ pub(crate) fn write_openapi() -> Result<()> {
         .args(["test", "--package", "orkestra", "--test", "surfaces", "openapi"])
         .env("ORKESTRA_UPDATE", "1")
         .run()
+}
+
+#[cfg(test)]
+mod tests {
+    #[test]
+    fn closing_lines_of_all_runners_are_counted() {
+        let lines = [
+            "test result: ok. 44 passed; 1 failed; 3 ignored; 0 measured; 0 filtered out",
+            "test cli::passed ... ok",
+            "      Tests  24 passed (24)",
+            "  11 passed (50.8s)",
+            "  2 failed",
+        ];
+        let lines: Vec<String> = lines.iter().map(|line| (*line).to_owned()).collect();
+        assert_eq!(super::count(&lines), (79, 3));
+    }
 }

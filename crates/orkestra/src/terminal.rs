@@ -80,8 +80,9 @@ fn escape(color: Color, text: &str) -> String {
 /// A state's mark, word and colour: never colour alone.
 pub(crate) fn state(word: &str) -> String {
     let (mark, color) = match word {
-        "running" => ("●", Color::Green),
-        "reported" => ("✓", Color::Green),
+        "running" => ("●", Color::Blue),
+        // A claim, not a proof: green is for what was checked.
+        "reported" => ("⚑", Color::Grey),
         "starting" | "stopping" | "preparing" => ("◐", Color::Blue),
         "backing_off" => ("↻", Color::Amber),
         "failed" => ("✗", Color::Red),

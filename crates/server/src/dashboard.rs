@@ -9,6 +9,11 @@ use rust_embed::RustEmbed;
 #[folder = "$ORKESTRA_WEB_DIST"]
 struct Files;
 
+/// What each error code means, where a problem's `type` points.
+#[derive(RustEmbed)]
+#[folder = "../../docs/errors"]
+struct ErrorPages;
+
 /// Files with a hash in their name never change.
 const FOR_EVER: &str = "public, max-age=31536000, immutable";
 
@@ -16,6 +21,12 @@ pub(crate) async fn file(uri: Uri, headers: HeaderMap) -> Response {
     let path = uri.path().trim_start_matches('/');
     if path.starts_with("api/") {
         return not_found();
+    }
+    if let Some(code) = path.strip_prefix("docs/errors/") {
+        return match ErrorPages::get(&format!("{code}.md")) {
+            Some(file) => answer("page.md", file, &headers),
+            None => not_found(),
+        };
     }
     match Files::get(path) {
         Some(file) if !path.is_empty() => answer(path, file, &headers),
@@ -41,6 +52,7 @@ fn answer(path: &str, file: rust_embed::EmbeddedFile, request: &HeaderMap) -> Re
         "css" => "text/css; charset=utf-8",
         "svg" => "image/svg+xml",
         "png" => "image/png",
+        "md" => "text/plain; charset=utf-8",
         "woff2" => "font/woff2",
         "json" | "map" | "webmanifest" => "application/json",
         _ => "application/octet-stream",

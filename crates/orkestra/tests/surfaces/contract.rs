@@ -59,6 +59,12 @@ fn a_running_daemon_serves_the_committed_document() {
     let reply = home.api("GET", "/api/v1/openapi.json", "");
     assert_eq!(reply.status, 200, "{reply:?}");
     assert_eq!(reply.json(), document());
+    // A problem's `type` leads to its page, also for who could not log in.
+    let problem = home.http("GET", "/api/v1/status", &[], "").json();
+    let page = home.http("GET", problem["type"].as_str().expect("a type"), &[], "");
+    assert_eq!(page.status, 200, "{page:?}");
+    assert!(page.body.starts_with("# ORK-0101: "), "{page:?}");
+    assert_eq!(home.http("GET", "/docs/errors/ORK-9999", &[], "").status, 404);
 }
 
 #[test]
