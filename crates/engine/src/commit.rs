@@ -39,6 +39,14 @@ pub(crate) struct Latest {
     pub(crate) runs: BTreeMap<RunId, EventRef>,
 }
 
+impl Latest {
+    /// Later ones take the place of earlier ones.
+    pub(crate) fn then(&mut self, later: Self) {
+        self.units.extend(later.units);
+        self.runs.extend(later.runs);
+    }
+}
+
 impl Batch {
     pub(crate) fn is_empty(&self) -> bool {
         self.units.is_empty()

@@ -125,6 +125,8 @@ impl Dispatcher {
     async fn retry(&mut self) {
         let at = self.options.world.now().at;
         let state = self.journal.flush(at).await.map_or(StoreState::Ok, |error| state_of(&error));
+        let late = self.journal.take_late();
+        self.remember(late);
         self.set_store_state(state);
     }
 

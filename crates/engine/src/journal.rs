@@ -38,6 +38,8 @@ pub(crate) struct Journal {
     reserve: PathBuf,
     freed_at: Option<Timestamp>,
     pending: Pending,
+    /// The newest events that were written late and that nobody was told of yet.
+    late: Latest,
 }
 
 /// What became of a batch.
@@ -68,7 +70,13 @@ fn may_pass(error: &StoreError) -> bool {
 impl Journal {
     pub(crate) fn new(store: Store, home: &std::path::Path) -> Self {
         let reserve = home.join("reserve");
-        Self { store, reserve, freed_at: None, pending: Pending::default() }
+        Self {
+            store,
+            reserve,
+            freed_at: None,
+            pending: Pending::default(),
+            late: Latest::default(),
+        }
     }
 
     /// Sets the reserve aside; without room for it there is none.
@@ -107,7 +115,7 @@ impl Journal {
                 if self.freed_at.is_some_and(|freed| at.duration_since(freed) > RESERVE_AGAIN) {
                     self.keep_reserve();
                 }
-                Written::Committed(latest)
+                Written::Committed(self.with_late(latest))
             }
             Err(error) if may_pass(&error) => {
                 tracing::error!(%error, "The journal cannot be written; supervision goes on.");
@@ -117,9 +125,20 @@ impl Journal {
             Err(error) => {
                 let rest = Batch::clone(&batch).without_runs(new_runs);
                 let latest = self.salvage(rest, &error, at).await;
-                Written::Refused(error, latest)
+                Written::Refused(error, self.with_late(latest))
             }
         }
+    }
+
+    /// The newest events that were written late, once.
+    pub(crate) fn take_late(&mut self) -> Latest {
+        std::mem::take(&mut self.late)
+    }
+
+    fn with_late(&mut self, latest: Latest) -> Latest {
+        let mut all = self.take_late();
+        all.then(latest);
+        all
     }
 
     fn free_reserve(&mut self, at: Timestamp) -> bool {
@@ -148,13 +167,12 @@ impl Journal {
     /// Tries to write what waits, in its order; the error when it must wait on.
     pub(crate) async fn flush(&mut self, at: Timestamp) -> Option<StoreError> {
         while let Some(batch) = self.pending.batches.front().cloned() {
-            match self.write(&batch).await {
-                Ok(_) => {}
+            let latest = match self.write(&batch).await {
+                Ok(latest) => latest,
                 Err(error) if may_pass(&error) => return Some(error),
-                Err(error) => {
-                    self.salvage(Batch::clone(&batch), &error, at).await;
-                }
-            }
+                Err(error) => self.salvage(Batch::clone(&batch), &error, at).await,
+            };
+            self.late.then(latest);
             self.pending.batches.pop_front();
         }
         let pending = std::mem::take(&mut self.pending);
