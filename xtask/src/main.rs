@@ -77,7 +77,8 @@ fn lint() -> Result<()> {
         .args(["clippy", "--workspace", "--all-targets", "--", "-D", "warnings"])
         .run()?;
     if setup::found("cargo-deny") {
-        Program::cargo().args(["deny", "check"]).run()?;
+        // Advisories need a list from the network and change without us: not a gate here.
+        Program::cargo().args(["deny", "check", "bans", "licenses", "sources"]).run()?;
     } else {
         println!("cargo-deny is not installed: licences and bans are left to who has it.");
     }
