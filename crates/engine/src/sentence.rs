@@ -55,6 +55,8 @@ pub fn sentence(event: &Event) -> String {
         }
         "daemon.stopping" => "The daemon goes down with its units.".to_owned(),
         "daemon.stopped" => "The daemon has ended in good order.".to_owned(),
+        "daemon.logged_in" => format!("A browser logged in by {}.", text(body, "by")),
+        "daemon.logged_out" => "A browser logged out.".to_owned(),
         "daemon.config_reloaded" => "The configuration was read again.".to_owned(),
         "daemon.config_refused" => {
             format!("A wrong configuration was refused: {}.", quote(text(body, "first")))

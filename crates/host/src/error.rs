@@ -16,10 +16,7 @@ pub enum Error {
         pid: u32,
     },
     /// The home cannot be written.
-    #[error(
-        "cannot write to {}: {source}; give this user write access there or choose another home \
-         with ORKESTRA_HOME", path.display()
-    )]
+    #[error("cannot write to {}", path.display())]
     HomeNotWritable {
         /// Where it failed.
         path: PathBuf,

@@ -6,10 +6,11 @@
 use crate::error::Error;
 use axum::http::{HeaderMap, header};
 use jiff::{SignedDuration, Timestamp};
-use orkestra_store::{LoginRow, Store};
+use orkestra_core::event::{Draft, Topic};
+use orkestra_store::{LoginRow, Store, Write};
+use serde_json::{Value, json};
 use sha2::{Digest, Sha256};
 use std::collections::HashMap;
-use std::io::Write;
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::Path;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -78,7 +79,9 @@ impl Logins {
                 let mut options = std::fs::OpenOptions::new();
                 options.write(true).create(true).truncate(true).mode(0o600);
                 let mut file = options.open(&path).map_err(fail)?;
-                file.write_all(token.as_bytes()).and_then(|()| file.sync_all()).map_err(fail)?;
+                std::io::Write::write_all(&mut file, token.as_bytes())
+                    .and_then(|()| file.sync_all())
+                    .map_err(fail)?;
                 token
             }
         };
@@ -113,7 +116,8 @@ impl Logins {
     }
 
     /// A session for a browser that has proved itself; the cookie's value.
-    pub(crate) async fn begin(&self) -> Result<String, crate::problem::Problem> {
+    /// Logins that are over are forgotten on this occasion.
+    pub(crate) async fn begin(&self, by: &'static str) -> Result<String, crate::problem::Problem> {
         let cookie = secret().map_err(|error| {
             crate::problem::Problem::new(
                 axum::http::StatusCode::INTERNAL_SERVER_ERROR,
@@ -129,7 +133,13 @@ impl Logins {
             last_seen: now,
             expires_at: now + SESSION_LIFE,
         };
-        self.store.write(move |tx| tx.put_login(&row)).await?;
+        let command = move |tx: &mut dyn Write| {
+            tx.prune_logins(now)?;
+            tx.put_login(&row)?;
+            tx.append(&[told("daemon.logged_in", json!({"by": by}))])?;
+            Ok(())
+        };
+        self.store.write(command).await?;
         Ok(cookie)
     }
 
@@ -137,7 +147,13 @@ impl Logins {
     pub(crate) async fn end(&self, headers: &HeaderMap) -> Result<(), crate::problem::Problem> {
         if let Some(cookie) = cookie(headers) {
             let id = hash(&cookie).to_vec();
-            self.store.write(move |tx| tx.remove_login(&id)).await?;
+            let command = move |tx: &mut dyn Write| {
+                if tx.remove_login(&id)? {
+                    tx.append(&[told("daemon.logged_out", json!({}))])?;
+                }
+                Ok(())
+            };
+            self.store.write(command).await?;
         }
         Ok(())
     }
@@ -155,6 +171,11 @@ impl Logins {
         let row = self.store.read(move |read| read.login(&id)).await.ok()??;
         (row.expires_at > Timestamp::now()).then_some(Who::Browser)
     }
+}
+
+/// Who came in and went is part of who did what.
+fn told(kind: &str, body: Value) -> Draft {
+    Draft::new(kind, Topic::Daemon, "login", Who::Browser.actor(), body)
 }
 
 fn cookie(headers: &HeaderMap) -> Option<String> {

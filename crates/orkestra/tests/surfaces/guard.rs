@@ -297,6 +297,11 @@ fn row_083_a_login_link_works_once() {
     assert_eq!(home.http("POST", "/api/v1/logout", &with, "").status, 204);
     is_refused(&home.http("GET", "/api/v1/status", &with, ""), 401, "ORK-0101", "logged out");
     assert_eq!(home.http("GET", "/api/v1/status", &[("Cookie", &second)], "").status, 200);
+    // Who came in and who went is in the journal; what was refused changed nothing.
+    let came = home.events("daemon.logged_in");
+    assert_eq!(came.len(), 2, "{came:?}");
+    assert!(came.iter().all(|event| event["body"]["by"] == "link"), "{came:?}");
+    assert_eq!(home.events("daemon.logged_out").len(), 1);
 
     // Neither the secrets of sessions nor the token lie anywhere else.
     let value = second.split_once('=').expect("a value").1;

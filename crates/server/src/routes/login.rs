@@ -29,7 +29,8 @@ pub(crate) async fn login(
     let by_code = request.code.as_deref().is_some_and(|code| app.logins.take_code(code));
     let by_token = request.token.as_deref().is_some_and(|token| app.logins.is_token(token.trim()));
     if by_code || by_token {
-        return Ok(with_cookie(&app.logins.begin().await?));
+        let by = if by_code { "link" } else { "token" };
+        return Ok(with_cookie(&app.logins.begin(by).await?));
     }
     let problem = if request.code.is_some() {
         Problem::new(
