@@ -16,7 +16,10 @@ pub enum Error {
         pid: u32,
     },
     /// The home cannot be written.
-    #[error("cannot write to {}", path.display())]
+    #[error(
+        "cannot write to {}; give this user write access there or choose another home with \
+         ORKESTRA_HOME", path.display()
+    )]
     HomeNotWritable {
         /// Where it failed.
         path: PathBuf,
