@@ -2,6 +2,7 @@
 //! `unsafe`.
 //!
 //! - [`home`], [`boot`], [`limits`], [`reserve`]: the daemon's own footing
+//! - [`machine`]: disk, memory, load, and what this process takes
 //! - [`instance`]: units, each held by a shim that outlives the daemon
 //! - [`output`], [`raw`]: what units write
 //! - [`program`], [`git`], [`watch`]: short helper programs, worktrees, changed files
@@ -14,6 +15,7 @@ pub mod home;
 pub mod instance;
 pub mod limits;
 mod lock;
+pub mod machine;
 pub mod output;
 pub mod program;
 pub mod raw;
