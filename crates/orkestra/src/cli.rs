@@ -1,5 +1,9 @@
 //! The command line: `noun verb`, plus a few short verbs.
 
+mod ship;
+
+pub(crate) use ship::*;
+
 use clap::{Args, Parser, Subcommand};
 use std::path::PathBuf;
 
@@ -56,6 +60,10 @@ pub(crate) enum Command {
     Agents(Json),
     /// Print a link that logs a browser in once
     Dashboard(Json),
+    /// Print a script that completes commands in your shell
+    Completions(Completions),
+    /// Print the manual page, or write all pages into a folder
+    Man(Man),
 }
 
 /// For every verb (MISSION row 51).

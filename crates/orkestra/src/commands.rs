@@ -2,6 +2,7 @@
 
 mod agents;
 mod audit;
+mod completions;
 mod config;
 mod dashboard;
 mod doctor;
@@ -9,6 +10,7 @@ mod down;
 mod events;
 mod init;
 mod logs;
+mod man;
 mod run;
 mod status;
 mod unit;
@@ -82,6 +84,8 @@ pub(crate) async fn run(cli: Cli, surroundings: Surroundings) -> ExitCode {
         Command::Config(args) => config::run(context, args).await,
         Command::Agents(args) => agents::run(context, args).await,
         Command::Dashboard(args) => dashboard::run(context, args).await,
+        Command::Completions(args) => completions::run(&args),
+        Command::Man(args) => man::run(&context, &args),
     };
     match outcome {
         Ok(code) => code.into(),

@@ -86,8 +86,12 @@ const TRIED_TOO: [(&str, &[&str], Form); 4] = [
     ("config reload", &[], Document),
 ];
 
+/// For whoever installs it.
+const TRIED_SHIP: [(&str, &[&str], Form); 2] =
+    [("completions", &["bash"], Document), ("man", &[], Document)];
+
 fn all() -> impl Iterator<Item = (&'static str, &'static [&'static str], Form)> {
-    TRIED.into_iter().chain(TRIED_TOO)
+    TRIED.into_iter().chain(TRIED_TOO).chain(TRIED_SHIP)
 }
 
 /// A daemon with a unit that has written something, an agent, and a run that is over.

@@ -18,5 +18,6 @@ mod config;
 mod contract;
 mod guard;
 mod runs;
+mod ship;
 mod stream;
 mod support;
