@@ -5,6 +5,7 @@
 
 pub mod agent;
 pub mod event;
+pub mod health;
 pub mod id;
 pub mod run;
 pub mod signal;

@@ -3,6 +3,7 @@
 use crate::error::Error;
 use crate::message::Message;
 use crate::options::Agents;
+use crate::upkeep::Upkeep;
 use orkestra_agents::discover::{Discovery, discover};
 use orkestra_core::event::Draft;
 use orkestra_core::id::RunId;
@@ -45,6 +46,9 @@ pub struct NewRun {
 pub(crate) struct View {
     pub(crate) fleet: RwLock<Fleet>,
     pub(crate) agents: RwLock<Agents>,
+    /// Written by whoever reads the configuration, too.
+    pub(crate) upkeep: RwLock<Upkeep>,
+    pub(crate) started_boot_ms: u64,
     pub(crate) store_state: watch::Sender<StoreState>,
     pub(crate) closed: watch::Sender<bool>,
     pub(crate) changed: watch::Sender<u64>,
@@ -185,6 +189,16 @@ impl Handle {
     ) -> Result<Vec<String>, Error> {
         let actor = actor.to_owned();
         self.ask(|reply| Message::Configure { units, agents, actor, reply: Some(reply) }).await
+    }
+
+    /// What the configuration says about the house itself.
+    pub fn upkeep(&self) -> Upkeep {
+        read(&self.view.upkeep)
+    }
+
+    /// The configuration changed what it says about the house itself.
+    pub fn set_upkeep(&self, upkeep: Upkeep) {
+        *self.view.upkeep.write().unwrap_or_else(std::sync::PoisonError::into_inner) = upkeep;
     }
 
     /// Which agents can be started here.

@@ -1,5 +1,6 @@
 //! What the engine is given.
 
+use crate::upkeep::Upkeep;
 use crate::world::World;
 use orkestra_agents::AgentSpec;
 use orkestra_core::unit::spec::{UnitName, UnitSpec};
@@ -28,6 +29,8 @@ pub struct Options {
     pub units: BTreeMap<UnitName, UnitSpec>,
     /// Agents of the configuration.
     pub agents: Agents,
+    /// What the configuration says about the house itself.
+    pub upkeep: Upkeep,
     /// The version of this program, for the journal.
     pub version: String,
 }

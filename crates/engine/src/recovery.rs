@@ -62,6 +62,8 @@ pub async fn start(options: Options, tasks: &Tasks) -> Result<Handle, Error> {
     let view = Arc::new(View {
         fleet: RwLock::new(fleet.clone()),
         agents: RwLock::new(options.agents.clone()),
+        upkeep: RwLock::new(options.upkeep.clone()),
+        started_boot_ms: options.world.now().boot_ms,
         store_state: watch::Sender::new(StoreState::Ok),
         closed: watch::Sender::new(false),
         changed: watch::Sender::new(0),
@@ -110,6 +112,7 @@ pub async fn start(options: Options, tasks: &Tasks) -> Result<Handle, Error> {
     dispatcher.begin(first).await;
     tasks.spawn(TaskKind::Dispatcher, dispatcher.run());
     handle.configure(units, agents, "config").await?;
+    crate::health::watch(&handle, tasks);
     Ok(handle)
 }
 

@@ -61,6 +61,12 @@ pub fn sentence(event: &Event) -> String {
         "daemon.config_refused" => {
             format!("A wrong configuration was refused: {}.", quote(text(body, "first")))
         }
+        "health.changed" => health_sentence(body),
+        "health.integrity_checked" => match number(body, "problems") {
+            0 => format!("All {} events of the journal verified.", number(body, "events")),
+            1 => format!("The journal has a problem: {}.", quote(text(body, "first"))),
+            many => format!("The journal has {many} problems: {}.", quote(text(body, "first"))),
+        },
         "journal.gap" => format!(
             "The journal could not be written for a while: {} events were written late, {} lost.",
             number(body, "queued"),
@@ -105,6 +111,19 @@ pub fn sentence(event: &Event) -> String {
             "A process that no unit or run is known for was stopped.".to_owned()
         }
         other => format!("{subject}: {other}."),
+    }
+}
+
+/// Which checks changed, and the first of them in words.
+fn health_sentence(body: &Value) -> String {
+    let checks = body.get("checks").and_then(Value::as_array).map_or(&[][..], Vec::as_slice);
+    let one = |check: &Value| {
+        format!("{} is {}: {}", text(check, "name"), text(check, "to"), quote(text(check, "says")))
+    };
+    match checks {
+        [] => "The health of the house changed.".to_owned(),
+        [check] => format!("Health: {}", one(check)),
+        [check, rest @ ..] => format!("Health: {} And {} more changed.", one(check), rest.len()),
     }
 }
 

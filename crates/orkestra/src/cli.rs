@@ -36,6 +36,8 @@ pub(crate) enum Command {
     Status(Json),
     /// Check whether everything Orkestra needs is there
     Doctor(Json),
+    /// Show how the house is: disk, memory, database, journal, units; the exit code says it too
+    Health(Health),
     /// Write a first orkestra.yaml
     Init(Init),
     /// Give an agent a task, or look at such runs
@@ -94,6 +96,15 @@ pub(crate) struct Down {
     /// End the daemon only; units and agents go on and are taken over by the next `up`
     #[arg(long)]
     pub(crate) keep_units: bool,
+    #[command(flatten)]
+    pub(crate) json: Json,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Health {
+    /// Also recompute the whole journal, and write down what changed
+    #[arg(long)]
+    pub(crate) check: bool,
     #[command(flatten)]
     pub(crate) json: Json,
 }

@@ -8,6 +8,7 @@ mod dashboard;
 mod doctor;
 mod down;
 mod events;
+mod health;
 mod init;
 mod logs;
 mod man;
@@ -75,6 +76,7 @@ pub(crate) async fn run(cli: Cli, surroundings: Surroundings) -> ExitCode {
         Command::Down(args) => down::run(context, args).await,
         Command::Status(args) => status::run(context, args).await,
         Command::Doctor(args) => doctor::run(context, args).await,
+        Command::Health(args) => health::run(context, args).await,
         Command::Init(args) => init::run(&context, &args),
         Command::Run(args) => run::run(context, args).await,
         Command::Unit(args) => unit::run(context, args).await,

@@ -28,6 +28,7 @@ pub(crate) use show::{get, show, show_json};
 
 use orkestra_agents::AgentSpec;
 use orkestra_core::unit::spec::{UnitName, UnitSpec};
+use orkestra_engine::Upkeep;
 use reader::{KeyPath, Reader};
 use serde::Serialize;
 use serde_json::Value;
@@ -95,6 +96,8 @@ pub(crate) struct Settings {
     pub(crate) units: BTreeMap<UnitName, UnitSpec>,
     /// The agents.
     pub(crate) agents: BTreeMap<String, AgentSpec>,
+    /// What is said about the house itself.
+    pub(crate) upkeep: Upkeep,
 }
 
 impl Settings {

@@ -79,6 +79,7 @@ pub(crate) async fn start(context: Context, loaded: Loaded) -> Result<Daemon, Fa
         nofile,
         units: loaded.settings.units.clone(),
         agents: loaded.settings.agents.clone(),
+        upkeep: loaded.settings.upkeep.clone(),
         version: VERSION.to_owned(),
     };
     let engine =
@@ -260,6 +261,7 @@ impl Live {
             )
         };
         let (units, agents) = (loaded.settings.units.clone(), loaded.settings.agents.clone());
+        self.engine.set_upkeep(loaded.settings.upkeep.clone());
         if !loaded.warnings.is_empty() {
             terminal::complain(
                 render_all(&loaded.warnings, terminal::error_has_color()).trim_end(),

@@ -26,6 +26,10 @@ pub(crate) enum Code {
     Tampered = 7,
     /// The run ended, but not well.
     RunFailed = 8,
+    /// `health`: something needs a look in the next days.
+    HealthWarning = 9,
+    /// `health`: something needs a look now.
+    HealthCritical = 10,
 }
 
 impl From<Code> for ExitCode {

@@ -4,6 +4,7 @@ mod agent;
 mod audit;
 mod config;
 mod daemon;
+mod health;
 pub(crate) mod journal;
 mod log;
 mod login;
@@ -59,6 +60,8 @@ fn protected_routes() -> OpenApiRouter<App> {
         .routes(routes!(audit::verify))
         .routes(routes!(config::show))
         .routes(routes!(config::reload))
+        .routes(routes!(health::show))
+        .routes(routes!(health::check))
 }
 
 pub(crate) fn open(app: App) -> Router {

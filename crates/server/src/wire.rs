@@ -1,6 +1,10 @@
 //! What goes over the wire: the API's own types, apart from the core's, since a serialized type is
 //! a promise.
 
+mod upkeep;
+
+pub use upkeep::*;
+
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use std::collections::BTreeMap;

@@ -1,5 +1,7 @@
 //! Every key of the file, once: the reader, the schema, the hints and the tests go by this table.
 
+pub(crate) mod upkeep;
+
 use Ty::{
     After, Agents, Bool, Command, Count, Factor, Host, Limit, Port, Program, Section as Sub, Share,
     Signal, Size, Span, Strings, Text, Units, Variables, Word,
@@ -120,6 +122,13 @@ pub(crate) const ROOT: Section = Section {
             default: "{}",
             example: "{ claude: { kind: claude } }",
             doc: "The agents that can be given work, by name.",
+        },
+        Key {
+            name: "health",
+            ty: Sub(&upkeep::HEALTH),
+            default: "",
+            example: "{ disk_warning: 20GB }",
+            doc: "From where on a figure of the health report is too high or too low.",
         },
     ],
 };

@@ -1,5 +1,7 @@
 //! The tree → settings: every section is read here, and what they say about each other checked.
 
+mod upkeep;
+
 use super::keys::{self, AGENT, Key, RESTART, ROOT, Section, Ty, UNIT};
 use super::problem::Problem;
 use super::reader::{self, Fields, KeyPath, Reader, quote};
@@ -54,7 +56,8 @@ pub(crate) fn read(root: Option<&Node>, folders: &Folders<'_>, reader: &mut Read
     }
     check_after(&afters, &units, reader);
     let agents = agents(&top, folders, reader);
-    Settings { home: folders.data.to_path_buf(), host, port, env, units, agents }
+    let upkeep = upkeep::read(&top, reader);
+    Settings { home: folders.data.to_path_buf(), host, port, env, units, agents, upkeep }
 }
 
 fn listen(top: &Fields<'_>, reader: &mut Reader) -> (IpAddr, u16) {

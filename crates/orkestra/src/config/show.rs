@@ -3,6 +3,7 @@
 use super::reader::{KeyPath, show_size};
 use super::{Loaded, Origin, Settings, keys, redact};
 use orkestra_agents::AgentSpec;
+use orkestra_core::health::Thresholds;
 use orkestra_core::unit::spec::UnitSpec;
 use serde_json::{Map, Value, json};
 use std::collections::BTreeMap;
@@ -20,6 +21,7 @@ pub(crate) fn values(settings: &Settings) -> Value {
         "env": variables(&settings.env),
         "units": units,
         "agents": agents,
+        "health": thresholds(&settings.upkeep.thresholds),
     })
 }
 
@@ -60,6 +62,23 @@ fn agent_value(agent: &AgentSpec) -> Value {
         "args": redact::command(&agent.args),
         "env": variables(&agent.env),
         "permission_mode": agent.permission_mode,
+    })
+}
+
+fn thresholds(of: &Thresholds) -> Value {
+    // What holds without a figure depends on the disk; the table of keys says it in words.
+    let disk = |name: &str, size: Option<u64>| {
+        size.map(show_size).or_else(|| keys::upkeep::HEALTH.key(name).map(|k| k.default.to_owned()))
+    };
+    json!({
+        "disk_warning": disk("disk_warning", of.disk_warning),
+        "disk_critical": disk("disk_critical", of.disk_critical),
+        "memory_warning": number(of.memory_warning),
+        "memory_critical": number(of.memory_critical),
+        "load_warning": number(of.load_warning),
+        "database_warning": show_size(of.database_warning),
+        "daemon_memory_warning": show_size(of.daemon_memory_warning),
+        "descriptors_warning": number(of.descriptors_warning),
     })
 }
 

@@ -17,6 +17,7 @@ mod cli;
 mod config;
 mod contract;
 mod guard;
+mod health;
 mod runs;
 mod ship;
 mod stream;

@@ -1,0 +1,11 @@
+//! What the configuration says about the house itself, apart from units and agents. It may change
+//! while the daemon runs; whoever uses it asks for it anew each time.
+
+use orkestra_core::health::Thresholds;
+
+/// Thresholds and whatever else belongs to keeping house.
+#[derive(Debug, Clone, PartialEq, Default)]
+pub struct Upkeep {
+    /// From where on a figure of the health report is too high or too low.
+    pub thresholds: Thresholds,
+}
