@@ -15,6 +15,8 @@ pub enum Topic {
     Unit,
     /// An agent's attempt at work.
     Run,
+    /// Something done on a timetable.
+    Job,
     /// The journal and the store.
     Journal,
 }
@@ -26,13 +28,14 @@ impl Topic {
             Self::Daemon => "daemon",
             Self::Unit => "unit",
             Self::Run => "run",
+            Self::Job => "job",
             Self::Journal => "journal",
         }
     }
 
     /// Reads the word back; `None` for a topic this version does not know.
     pub fn parse(text: &str) -> Option<Self> {
-        [Self::Daemon, Self::Unit, Self::Run, Self::Journal]
+        [Self::Daemon, Self::Unit, Self::Run, Self::Job, Self::Journal]
             .into_iter()
             .find(|topic| topic.as_str() == text)
     }

@@ -7,6 +7,7 @@ pub mod agent;
 pub mod event;
 pub mod health;
 pub mod id;
+pub mod job;
 pub mod run;
 pub mod signal;
 pub mod span;

@@ -190,7 +190,7 @@ impl Batch {
                         latest.runs.insert(id, reference);
                     }
                 }
-                Topic::Daemon | Topic::Journal => {}
+                Topic::Daemon | Topic::Job | Topic::Journal => {}
             }
         }
         for (run, usage) in &self.usage {

@@ -1,0 +1,4 @@
+//! Schedules, and decisions over a model of the world.
+
+mod deciding;
+mod schedules;
