@@ -10,6 +10,7 @@ use crate::effect::{ReadEffects, WriteEffects};
 use crate::erase::WriteErase;
 use crate::error::Error;
 use crate::instance::{ReadInstances, WriteInstances};
+use crate::job::{ReadJobs, WriteJobs};
 use crate::journal::{Head, ReadJournal, WriteJournal, read_head};
 use crate::login::{ReadLogins, WriteLogins};
 use crate::meta::{ReadMeta, WriteMeta};
@@ -30,6 +31,7 @@ pub trait Read:
     + ReadConsumers
     + ReadMeta
     + ReadLogins
+    + ReadJobs
 {
 }
 
@@ -46,6 +48,7 @@ pub trait Write:
     + WriteConsumers
     + WriteMeta
     + WriteLogins
+    + WriteJobs
 {
 }
 

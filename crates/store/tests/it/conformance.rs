@@ -1,6 +1,7 @@
 //! What every back end must do, written against `Read` and `Write` only.
 
 mod effect;
+mod job;
 
 use crate::home::{Home, big, caused, draft};
 use jiff::{Timestamp, ToSpan};
@@ -17,7 +18,7 @@ type Case = fn(&Store);
 
 /// Runs every case on a fresh store of the back end.
 pub(crate) fn conformance(open: impl Fn() -> Store) {
-    let cases: [(&str, Case); 17] = [
+    let cases: [(&str, Case); 18] = [
         ("an empty journal", empty),
         ("append and read back", append),
         ("filters", filters),
@@ -35,6 +36,7 @@ pub(crate) fn conformance(open: impl Fn() -> Store) {
         ("outbox recovery", effect::outbox_recovery),
         ("cursors, settings, term, epoch", settings),
         ("logins", logins),
+        ("jobs", job::jobs),
     ];
     for (name, case) in cases {
         eprintln!("conformance: {name}");
