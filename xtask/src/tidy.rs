@@ -68,7 +68,8 @@ fn crates_use_only_those_below_them() {
 #[test]
 fn only_the_store_speaks_sql_and_only_the_host_spawns() {
     for path in sources() {
-        let shown = path.display().to_string();
+        // From the root on: the folder of the checkout may have any name.
+        let shown = format!("/{}", path.strip_prefix(root()).unwrap().display());
         let product = shown.contains("/crates/") && shown.contains("/src/");
         if !product || shown.contains("/fakes/") {
             continue;
@@ -111,7 +112,8 @@ fn nothing_names_one_machine_or_a_registry() {
         ["registry.npm", "js.org"].concat(),
         ["static.crates", ".io"].concat(),
     ];
-    for path in found {
+    // In a second worktree `.git` is a file that names the first one.
+    for path in found.into_iter().filter(|path| !path.ends_with(".git")) {
         let Ok(content) = std::fs::read_to_string(&path) else { continue };
         for word in &words {
             assert!(!content.contains(word.as_str()), "{} names {word}", path.display());

@@ -57,6 +57,15 @@ typed_id!(
     /// One life of one unit or run: one shim, one process tree.
     InstanceId
 );
+impl InstanceId {
+    /// When the id was made, in milliseconds since 1970: just before this life began.
+    pub fn born_ms(self) -> u64 {
+        let Some(stamp) = self.0.get_timestamp() else { return 0 };
+        let (seconds, nanos) = stamp.to_unix();
+        seconds.saturating_mul(1_000).saturating_add(u64::from(nanos / 1_000_000))
+    }
+}
+
 typed_id!(
     /// One attempt at a piece of work by one agent.
     RunId

@@ -8,21 +8,26 @@ mod close;
 mod configure;
 mod decide;
 pub mod graph;
+pub mod hook;
 mod observe;
+pub mod probe;
 pub mod spec;
 #[cfg(test)]
 mod tests;
+mod watch;
 
 pub use decide::{Decision, Input, Order, Rejection, Supply, similar};
 pub use observe::Found;
+pub use watch::{Notice, Verdict};
 
 use crate::event::EventRef;
 use crate::id::InstanceId;
 use crate::signal::Signal;
 use crate::span::Span;
 use jiff::Timestamp;
+use probe::{Check, Checks};
 use serde::{Deserialize, Serialize};
-use spec::{UnitName, UnitSpec};
+use spec::{Condition, UnitName, UnitSpec};
 use std::collections::BTreeMap;
 
 /// What a person said, which beats `enabled` and outlives the daemon.
@@ -44,7 +49,7 @@ pub struct Exit {
     pub code: Option<i32>,
     /// Signal number, when a signal ended it.
     pub signal: Option<i32>,
-    /// `exited`, `stopped`, `shim_lost`, `start_failed`, `output_cap`, `lost`.
+    /// `exited`, `stopped`, `shim_lost`, `start_failed`, `output_cap`, `lost`, or a `Verdict`.
     pub reason: String,
     /// What more there is to say, for example why a start failed.
     pub detail: Option<String>,
@@ -72,6 +77,9 @@ impl Exit {
             ("start_failed", _, _) => "could not be started".to_owned(),
             ("shim_lost", _, _) => "lost its shim and was killed".to_owned(),
             ("lost", _, _) => "ended while nobody watched".to_owned(),
+            (verdict, _, _) if Verdict::in_words(verdict).is_some() => {
+                Verdict::in_words(verdict).unwrap_or_default().to_owned()
+            }
             (_, Some(code), _) => format!("exited with code {code}"),
             (_, None, Some(signal)) => format!("was killed by signal {}", Signal::name_of(signal)),
             (other, None, None) => format!("ended ({other})"),
@@ -109,6 +117,8 @@ pub enum Then {
     Start,
     /// It left the configuration.
     Remove,
+    /// It is treated as a failure, for this reason.
+    Judge(Verdict),
 }
 
 /// Where a unit is in its life.
@@ -137,6 +147,9 @@ pub enum State {
         started_at: Timestamp,
         /// The same by the machine's own clock, which no clock step moves: milliseconds since boot.
         started_boot_ms: u64,
+        /// What is known beyond that it lives.
+        #[serde(default)]
+        checks: Checks,
     },
     /// It ended and is restarted after a wait.
     BackingOff {
@@ -163,18 +176,18 @@ pub enum State {
     },
 }
 
-/// Health, beside the state; probes come with their own issue, so a process that runs is
-/// `unknown` until one speaks.
+/// Health, beside the state: what the probes say. A process that runs proves nothing more than
+/// that, so without a probe it is `unknown`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Health {
-    /// A probe said so.
+    /// All probes pass.
     Healthy,
-    /// Some probes fail.
+    /// It was ready and is not any more.
     Degraded,
-    /// It does not do its work: failed or backing off.
+    /// It does not do its work: failed, backing off, or ended by a probe or a limit.
     Unhealthy,
-    /// Nobody asked.
+    /// Nobody asked, or no answer counts yet.
     Unknown,
 }
 
@@ -197,6 +210,9 @@ pub struct Unit {
     pub restarts: u64,
     /// Failures in a row: the exponent of the backoff.
     pub attempt: u32,
+    /// Automatic starts that count for the start limit, in milliseconds since boot.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub starts: Vec<u64>,
     /// How its last life ended.
     pub last_exit: Option<Exit>,
     /// Its newest event, as cause of what follows from it.
@@ -215,6 +231,7 @@ impl Unit {
             since: at,
             restarts: 0,
             attempt: 0,
+            starts: Vec::new(),
             last_exit: None,
             latest: None,
         }
@@ -264,12 +281,43 @@ impl Unit {
 
     /// Health as far as it is known without probes.
     pub fn health(&self) -> Health {
-        match self.state {
-            State::BackingOff { .. } | State::Failed { .. } => Health::Unhealthy,
+        match &self.state {
+            State::BackingOff { .. }
+            | State::Failed { .. }
+            | State::Stopping { then: Then::Judge(_), .. }
+            | State::Running { checks: Checks { live: Check::Failing { .. }, .. }, .. } => {
+                Health::Unhealthy
+            }
+            State::Running { checks, .. } => match (&checks.ready, &checks.live) {
+                (Check::Failing { .. }, _) => Health::Degraded,
+                (Check::Waiting, _) | (_, Check::Waiting) => Health::Unknown,
+                (Check::Unasked, Check::Unasked) => Health::Unknown,
+                (Check::Unasked | Check::Passing, _) => Health::Healthy,
+            },
+            State::Stopped { .. } | State::Starting { .. } | State::Stopping { .. } => {
+                Health::Unknown
+            }
+        }
+    }
+
+    /// What is known of its process beyond that it lives.
+    pub fn checks(&self) -> Option<&Checks> {
+        match &self.state {
+            State::Running { checks, .. } => Some(checks),
             State::Stopped { .. }
             | State::Starting { .. }
-            | State::Running { .. }
-            | State::Stopping { .. } => Health::Unknown,
+            | State::BackingOff { .. }
+            | State::Failed { .. }
+            | State::Stopping { .. } => None,
+        }
+    }
+
+    /// Whether it is on its way to something else: it starts, stops, or is not ready yet.
+    pub fn is_under_way(&self) -> bool {
+        match &self.state {
+            State::Starting { .. } | State::Stopping { .. } => true,
+            State::Running { checks, .. } => checks.ready == Check::Waiting,
+            State::Stopped { .. } | State::BackingOff { .. } | State::Failed { .. } => false,
         }
     }
 
@@ -288,10 +336,25 @@ impl Unit {
                 ),
             },
             State::Starting { waiting_for, .. } if !waiting_for.is_empty() => {
-                let names: Vec<_> = waiting_for.iter().map(UnitName::as_str).collect();
-                format!("Waiting for {} to start.", names.join(" and "))
+                let until = |name: &UnitName| match self.spec.after.get(name) {
+                    None | Some(Condition::Started) => format!("{name} to start"),
+                    Some(Condition::Ready) => format!("{name} to be ready"),
+                    Some(Condition::Healthy) => format!("{name} to be healthy"),
+                    Some(Condition::Completed) => format!("{name} to complete"),
+                };
+                let waits: Vec<_> = waiting_for.iter().map(until).collect();
+                format!("Waiting for {}.", waits.join(" and "))
             }
             State::Starting { .. } => "Its process is being started.".to_owned(),
+            State::Running { checks: Checks { ready: Check::Failing { why }, .. }, .. } => {
+                format!("Running, but not ready any more: {}.", why.trim_end_matches('.'))
+            }
+            State::Running { checks: Checks { reloading: true, .. }, .. } => {
+                "Running, and loads its configuration again.".to_owned()
+            }
+            State::Running { checks: Checks { ready: Check::Waiting, .. }, .. } => {
+                "Running, but not ready yet.".to_owned()
+            }
             State::Running { .. } if self.restarts > 0 => format!(
                 "Running after {} restart{}.",
                 self.restarts,
@@ -310,6 +373,9 @@ impl Unit {
                 Then::Rest(_) => "Being stopped.".to_owned(),
                 Then::Start => "Being stopped, to be started again.".to_owned(),
                 Then::Remove => "Being stopped; it left the configuration.".to_owned(),
+                Then::Judge(verdict) => {
+                    format!("It {}.", Verdict::in_words(verdict.word()).unwrap_or("is being ended"))
+                }
             },
         }
     }
@@ -331,6 +397,7 @@ impl Fleet {
         self.units
             .values()
             .filter_map(|unit| match unit.state {
+                // Deadlines of living processes are armed when they are taken over.
                 State::BackingOff { delay_ms, until } => {
                     let left = until.duration_since(now.at).as_millis().max(0);
                     Some(Order::Wait {

@@ -3,16 +3,19 @@
 use crate::commit::{Batch, Latest};
 use crate::error::Error;
 use crate::handle::{StoreState, View};
+use crate::hook::{Hook, Hooks};
 use crate::journal::{Journal, Written};
 use crate::message::{Message, Reply};
 use crate::options::Options;
+use crate::probe::Probers;
 use crate::run::Runs;
 use crate::tasks::{TaskKind, Tasks};
 use crate::unit::Units;
 use crate::world::Lent;
 use orkestra_core::event::{Draft, Topic};
-use orkestra_core::id::RunId;
+use orkestra_core::id::{InstanceId, RunId};
 use orkestra_core::run::{self, Run, RunDecision, RunInput, RunOrder};
+use orkestra_core::unit::probe::Question;
 use orkestra_core::unit::spec::UnitName;
 use orkestra_core::unit::{Decision, Fleet, Input, Order};
 use orkestra_store::Error as StoreError;
@@ -62,6 +65,8 @@ pub(crate) struct Dispatcher {
     pub(crate) journal: Journal,
     pub(crate) unit_actors: Units,
     pub(crate) run_actors: Runs,
+    pub(crate) probers: Probers,
+    pub(crate) hooks: Hooks,
     pub(crate) tasks: Tasks,
     pub(crate) keep_units: bool,
     /// Set when the daemon goes down: no later than this.
@@ -196,7 +201,10 @@ impl Dispatcher {
         }
     }
 
-    fn publish(&self, touched: BTreeSet<UnitName>) {
+    fn publish(&mut self, touched: BTreeSet<UnitName>) {
+        for name in &touched {
+            self.probers.follow(name, self.fleet.units.get(name));
+        }
         {
             let mut fleet =
                 self.view.fleet.write().unwrap_or_else(std::sync::PoisonError::into_inner);
@@ -385,7 +393,34 @@ impl Dispatcher {
                 self.call_back(delay_ms, Input::WaitOver { name, generation });
             }
             Order::CloseWindow { delay_ms } => self.call_back(delay_ms, Input::CloseWindowOver),
+            Order::Alarm { name, instance, delay_ms } => self.alarm(name, instance, delay_ms),
+            Order::Hook { name, moment, command, timeout_ms, env, generation } => {
+                let Some(unit) = self.fleet.units.get(&name) else { return };
+                let hook = Hook { name, moment, command, timeout_ms, env, generation };
+                let ran = self.hooks.clone().run(hook, unit.spec.clone(), self.options.clone());
+                self.tasks.spawn(TaskKind::Service, ran);
+            }
+            Order::Shutdown { name } => {
+                tracing::error!(unit = %name, "It gave up, and takes the daemon down with it.");
+                let outbox = self.outbox.clone();
+                self.tasks.spawn(TaskKind::Service, async move {
+                    let actor = format!("unit:{name}");
+                    let _closing = outbox.send(Message::Close { keep_units: false, actor }).await;
+                });
+            }
         }
+    }
+
+    /// Calls back about a deadline, with what the readiness probe heard by then.
+    fn alarm(&self, name: UnitName, instance: InstanceId, delay_ms: u64) {
+        let (outbox, view) = (self.outbox.clone(), Arc::clone(&self.view));
+        self.tasks.spawn(TaskKind::Service, async move {
+            tokio::time::sleep(Duration::from_millis(delay_ms)).await;
+            let last = view.answers.last(&name, Question::Ready);
+            let input = Input::Alarm { name, instance, last };
+            let message = Message::Unit { input, actor: "daemon".to_owned(), reply: None };
+            let _closing = outbox.send(message).await;
+        });
     }
 
     /// Sends an input after a wait. Tokio's clock is monotonic, so a clock step changes nothing;

@@ -9,13 +9,15 @@ use orkestra_core::event::Draft;
 use orkestra_core::id::RunId;
 use orkestra_core::run::{Run, RunInput, RunState};
 use orkestra_core::signal::Signal;
+use orkestra_core::unit::probe::Check;
 use orkestra_core::unit::spec::{UnitName, UnitSpec};
-use orkestra_core::unit::{Fleet, Input, Unit};
+use orkestra_core::unit::{Fleet, Input, State, Unit};
 use orkestra_host::git;
 use orkestra_store::Store;
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::sync::{Arc, RwLock};
+use std::time::Duration;
 use tokio::sync::{mpsc, oneshot, watch};
 
 /// Whether what happens is being written.
@@ -52,6 +54,8 @@ pub(crate) struct View {
     pub(crate) store_state: watch::Sender<StoreState>,
     pub(crate) closed: watch::Sender<bool>,
     pub(crate) changed: watch::Sender<u64>,
+    /// What probes heard.
+    pub(crate) answers: crate::probe::Answers,
     /// Held from looking for a request key to the commit of its run, so that one key is one run
     /// also when it is sent twice at once.
     pub(crate) creating: tokio::sync::Mutex<()>,
@@ -162,13 +166,43 @@ impl Handle {
         self.unit_input(Input::Signal { name, signal }, actor).await
     }
 
-    /// Waits until a unit neither starts nor stops, or it is gone; then how it is.
+    /// The newest answers of a unit's probes, oldest first; kept in memory only.
+    pub fn probe_answers(&self, name: &str) -> Vec<crate::probe::Answer> {
+        self.view.answers.of(name)
+    }
+
+    /// Waits until a unit neither starts nor stops, is ready if it says so, and, if it has no way
+    /// of saying so, has lived for `verify`; or it is gone. Then how it is.
+    pub async fn verified(&self, name: &UnitName, verify: Duration) -> Option<Unit> {
+        let mut first = None;
+        loop {
+            let unit = self.settled(name).await?;
+            // One that was started anew meanwhile has crashed, however well it looks now.
+            if *first.get_or_insert(unit.generation) != unit.generation {
+                return Some(unit);
+            }
+            let State::Running { started_boot_ms, ref checks, .. } = unit.state else {
+                return Some(unit);
+            };
+            let age = self.world.now().boot_ms.saturating_sub(started_boot_ms);
+            let verify_ms = u64::try_from(verify.as_millis()).unwrap_or(u64::MAX);
+            if age >= verify_ms || checks.ready == Check::Passing || self.is_closed() {
+                return Some(unit);
+            }
+            let mut changed = self.view.changed.subscribe();
+            let left = Duration::from_millis(verify_ms - age);
+            let _woken_or_over = tokio::time::timeout(left, changed.changed()).await;
+        }
+    }
+
+    /// Waits until a unit neither starts nor stops nor has to become ready, or it is gone; then how
+    /// it is.
     pub async fn settled(&self, name: &UnitName) -> Option<Unit> {
         let mut changed = self.view.changed.subscribe();
         loop {
             changed.borrow_and_update();
             let unit = self.unit(name.as_str())?;
-            if !matches!(unit.state_word(), "starting" | "stopping") || self.is_closed() {
+            if !unit.is_under_way() || self.is_closed() {
                 return Some(unit);
             }
             if changed.changed().await.is_err() {

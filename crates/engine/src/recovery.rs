@@ -4,10 +4,12 @@
 use crate::dispatch::Dispatcher;
 use crate::error::Error;
 use crate::handle::{Handle, StoreState, View};
+use crate::hook::Hooks;
 use crate::instance::{Actors, describe, exit_of, lost_exit, release, stop_leftovers};
 use crate::journal::Journal;
 use crate::message::Message;
 use crate::options::Options;
+use crate::probe::Probers;
 use crate::run::{self, Runs};
 use crate::tasks::{TaskKind, Tasks};
 use crate::unit::Units;
@@ -67,6 +69,7 @@ pub async fn start(options: Options, tasks: &Tasks) -> Result<Handle, Error> {
         store_state: watch::Sender::new(StoreState::Ok),
         closed: watch::Sender::new(false),
         changed: watch::Sender::new(0),
+        answers: crate::probe::Answers::default(),
         creating: tokio::sync::Mutex::new(()),
     });
     let handle = Handle {
@@ -87,7 +90,10 @@ pub async fn start(options: Options, tasks: &Tasks) -> Result<Handle, Error> {
         Actors::new(options, term, launcher, outbox.clone(), tasks.clone())
     };
     let (unit_actors, run_actors) = (Units::new(actors()), Runs::new(actors()));
+    let probers = Probers::new(options.clone(), outbox.clone(), tasks.clone(), Arc::clone(&view));
     let mut dispatcher = Dispatcher {
+        probers,
+        hooks: Hooks::new(outbox.clone()),
         journal: Journal::new(options.store.clone(), &options.home),
         options,
         fleet,

@@ -2,6 +2,7 @@
 
 use orkestra_core::event::Event;
 use orkestra_core::span::Span;
+use orkestra_core::unit::Verdict;
 use serde_json::Value;
 
 /// The longest quotation from a body, in characters.
@@ -25,6 +26,9 @@ fn quote(text: &str) -> String {
 }
 
 fn exit_words(body: &Value) -> String {
+    if let Some(words) = Verdict::in_words(text(body, "reason")) {
+        return words.to_owned();
+    }
     match (body.get("code").and_then(Value::as_i64), text(body, "signal_name")) {
         (Some(code), _) => format!("exited with code {code}"),
         (None, "") => match text(body, "reason") {
@@ -110,6 +114,39 @@ pub fn sentence(event: &Event) -> String {
         "unit.stray_stopped" => {
             "A process that no unit or run is known for was stopped.".to_owned()
         }
+        _ => watch_sentence(event, body),
+    }
+}
+
+/// What probes, limits and hooks say.
+fn watch_sentence(event: &Event, body: &Value) -> String {
+    let subject = &event.subject;
+    match event.kind.as_str() {
+        "unit.ready" => format!(
+            "{subject} is ready, {} after its start.",
+            Span::from_ms(number(body, "after_ms")).roughly()
+        ),
+        "unit.not_ready" => {
+            format!("{subject} is not ready: {}.", because(body))
+        }
+        "unit.healthy" => format!("{subject} passes its liveness probe."),
+        "unit.unhealthy" => format!("{subject} fails its liveness probe: {}.", because(body)),
+        "unit.reloading" => format!("{subject} loads its configuration again."),
+        "unit.said" => format!("{subject} says: {}", quote(text(body, "status"))),
+        "unit.time_extended" => {
+            format!("{subject} asked for more time: {}.", text(body, "by"))
+        }
+        "unit.limit_exceeded" => {
+            format!("{subject} went beyond its limit of {}.", text(body, "limit").replace('_', " "))
+        }
+        "unit.hook_ran" => format!("The {} hook of {subject} ran.", text(body, "hook")),
+        "unit.hook_failed" => {
+            let how = match body.get("code").and_then(Value::as_i64) {
+                Some(code) => format!("code {code}"),
+                None => quote(text(body, "why")),
+            };
+            format!("The {} hook of {subject} failed: {how}.", text(body, "hook"))
+        }
         other => format!("{subject}: {other}."),
     }
 }
@@ -124,6 +161,14 @@ fn health_sentence(body: &Value) -> String {
         [] => "The health of the house changed.".to_owned(),
         [check] => format!("Health: {}", one(check)),
         [check, rest @ ..] => format!("Health: {} And {} more changed.", one(check), rest.len()),
+    }
+}
+
+/// A reason, if there is one.
+fn because(body: &Value) -> String {
+    match text(body, "why") {
+        "" => "nothing was heard of it".to_owned(),
+        why => quote(why.trim_end_matches('.')),
     }
 }
 

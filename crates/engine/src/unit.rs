@@ -81,6 +81,8 @@ impl Units {
         let spec = &unit.spec;
         let mut env: BTreeMap<String, String> = self.actors.options.env.iter().cloned().collect();
         env.extend(spec.env.clone());
+        env.insert("ORKESTRA_ATTEMPT".to_owned(), unit.attempt.to_string());
+        env.insert("ORKESTRA_RESTARTS".to_owned(), unit.restarts.to_string());
         Launch {
             name: unit.name.to_string(),
             instance: instance.to_string(),

@@ -17,6 +17,7 @@ pub mod limits;
 mod lock;
 pub mod machine;
 pub mod output;
+pub mod probe;
 pub mod program;
 pub mod raw;
 mod readiness;

@@ -20,6 +20,7 @@ mod settings;
 mod show;
 #[cfg(test)]
 mod tests;
+mod unit;
 mod yaml;
 
 pub(crate) use problem::{Errors, Problem, Severity, render_all};

@@ -156,3 +156,17 @@ pub(crate) fn shorten(text: &str, chars: usize) -> String {
     cut.push('…');
     cut
 }
+
+/// An amount of memory or disk for people: `512 MB`, `1.5 GB`.
+pub(crate) fn bytes(bytes: u64) -> String {
+    const UNITS: [(&str, f64); 4] = [("TB", 1e12), ("GB", 1e9), ("MB", 1e6), ("KB", 1e3)];
+    let amount = bytes as f64;
+    match UNITS.iter().find(|(_, size)| amount >= *size) {
+        None => format!("{bytes} B"),
+        Some((unit, size)) if amount / size < 9.95 => {
+            let text = format!("{:.1}", amount / size);
+            format!("{} {unit}", text.trim_end_matches(".0"))
+        }
+        Some((unit, size)) => format!("{:.0} {unit}", amount / size),
+    }
+}

@@ -134,6 +134,63 @@ pub struct UnitView {
     pub generation: u64,
     /// Its present life.
     pub instance: Option<String>,
+    /// `service` or `oneshot`.
+    #[serde(default)]
+    pub kind: String,
+    /// What its readiness probe says: `unasked` (there is none), `waiting`, `passing`, `failing`.
+    #[serde(default)]
+    pub ready: Option<String>,
+    /// What its liveness probe says, in the same words.
+    #[serde(default)]
+    pub live: Option<String>,
+    /// What it says about itself (`STATUS=` of sd_notify).
+    #[serde(default)]
+    pub status: Option<String>,
+}
+
+/// One answer to a probe.
+#[derive(Debug, Clone, Serialize, Deserialize, ToSchema)]
+pub struct ProbeAnswer {
+    /// When (RFC 3339).
+    pub at: String,
+    /// `ready` or `live`.
+    pub question: String,
+    /// Yes or no.
+    pub passed: bool,
+    /// By which way of asking, or why not.
+    pub why: String,
+    /// How long it took.
+    pub took_ms: u64,
+}
+
+/// A probe.
+#[derive(Debug, Clone, Serialize, Deserialize, ToSchema)]
+pub struct ProbeView {
+    /// How it asks, in words: `http http://…`, `tcp 127.0.0.1:5432`.
+    pub asks: Vec<String>,
+    /// From one asking to the next.
+    pub every_ms: u64,
+    /// How long an answer may take.
+    pub timeout_ms: u64,
+    /// So many failures in a row count.
+    pub failures: u32,
+    /// So many passes in a row count.
+    pub successes: u32,
+    /// Readiness only: then its start has failed.
+    pub within_ms: Option<u64>,
+}
+
+/// What a unit may use.
+#[derive(Debug, Clone, Serialize, Deserialize, ToSchema)]
+pub struct LimitsView {
+    /// Bytes of its whole tree.
+    pub memory: Option<u64>,
+    /// Percent of one core.
+    pub cpu: Option<f64>,
+    /// Open files of each process.
+    pub open_files: Option<u64>,
+    /// The longest life.
+    pub run_time_ms: Option<u64>,
 }
 
 /// The restart policy.
@@ -155,6 +212,21 @@ pub struct RestartView {
     pub reset_after_ms: u64,
     /// Restarts in a row before giving up.
     pub limit: Option<u32>,
+    /// Exit codes that count as success, beside 0.
+    #[serde(default)]
+    pub success_codes: Vec<i32>,
+    /// Automatic restarts within a span of time before giving up.
+    #[serde(default)]
+    pub start_limit: Option<StartLimitView>,
+}
+
+/// How many automatic restarts may fall into a span of time.
+#[derive(Debug, Clone, Serialize, Deserialize, ToSchema)]
+pub struct StartLimitView {
+    /// So many.
+    pub count: u32,
+    /// In any span of this length.
+    pub within_ms: u64,
 }
 
 /// How a unit is ended.
@@ -186,6 +258,19 @@ pub struct UnitDetail {
     pub cli: String,
     /// Units that start after this one.
     pub dependents: Vec<String>,
+    /// Whom its processes belong to; the daemon's own user without it.
+    #[serde(default)]
+    pub user: Option<String>,
+    /// What it may use.
+    pub limits: LimitsView,
+    /// Its probes: `ready`, `live`.
+    pub probes: BTreeMap<String, ProbeView>,
+    /// The newest answers to its probes, oldest first, at most 60; they are kept in memory only.
+    pub answers: Vec<ProbeAnswer>,
+    /// The moments at which a hook is run: `start`, `ready`, `exit`, `failed`.
+    pub hooks: Vec<String>,
+    /// What follows for others when it gives up: `ignore`, `stop-dependents`, `shutdown`.
+    pub on_failed: String,
 }
 
 /// All units.

@@ -20,6 +20,30 @@ pub struct Backoff {
     pub limit: Option<u32>,
 }
 
+/// How many automatic starts may fall into a span of time; more make the unit `failed`. Starts by
+/// hand are never counted (systemd counts them, and people are locked out of their own units).
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct StartLimit {
+    /// So many are allowed; at least 1.
+    pub count: u32,
+    /// Within this time, by the machine's own clock.
+    pub within: Span,
+}
+
+impl StartLimit {
+    /// The most starts that can be counted: what is remembered per unit has a bound.
+    pub const MAX_COUNT: u32 = 1_000;
+
+    /// Adds a start to those before it and forgets what is too old; whether it is one too many.
+    /// `starts` are milliseconds since boot; those of an earlier boot look as if they were to come.
+    pub fn exceeded(self, starts: &mut Vec<u64>, now_boot_ms: u64) -> bool {
+        let oldest = now_boot_ms.saturating_sub(self.within.ms());
+        starts.retain(|at| (oldest..=now_boot_ms).contains(at));
+        starts.push(now_boot_ms);
+        starts.len() > self.count as usize
+    }
+}
+
 impl Backoff {
     /// 1, 2, 4, 8, 16, 30, 30 … s (system 000).
     pub const DEFAULT: Self = Self {
@@ -69,6 +93,16 @@ mod tests {
         assert_eq!(waits(d, 0.0)[0..2], [900, 1800]);
         assert_eq!(Backoff { initial: Span::from_ms(0), ..d }.delay_ms(9, 0.9), 0);
         assert_eq!(Backoff { initial: Span::from_ms(0), ..d }.delay_ms(5000, 0.9), 0);
+    }
+
+    #[test]
+    fn a_start_limit_counts_within_its_window_only() {
+        let limit = StartLimit { count: 2, within: Span::from_secs(10) };
+        let mut starts = vec![999_999_999];
+        assert!(!limit.exceeded(&mut starts, 1_000), "a start of an earlier boot is forgotten");
+        assert!(!limit.exceeded(&mut starts, 2_000));
+        assert!(!limit.exceeded(&mut starts, 11_500), "the first is too old by now");
+        assert!(limit.exceeded(&mut starts, 11_600));
     }
 
     proptest! {

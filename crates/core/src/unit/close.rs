@@ -1,7 +1,7 @@
 //! The way down: dependents first, one deadline for all (MISSION row 8).
 
 use super::decide::{Order, Turn};
-use super::spec::UnitName;
+use super::spec::{Kind, UnitName};
 use super::{Closing, Rest, State, Then, graph};
 use serde_json::json;
 use std::collections::BTreeSet;
@@ -37,9 +37,22 @@ impl Turn<'_> {
         for name in waiting {
             self.end(&name, Then::Rest(Rest::Down));
         }
+        self.forget_work_done();
         self.close_next(false);
         if levels > 1 {
             self.out.orders.push(Order::CloseWindow { delay_ms: grace_ms / levels });
+        }
+    }
+
+    /// What was done once is done again after the next start: others may count on it.
+    fn forget_work_done(&mut self) {
+        let done = self.names_where(|unit| {
+            unit.spec.kind == Kind::Oneshot && unit.state == State::Stopped { rest: Rest::Finished }
+        });
+        for name in done {
+            let Some(unit) = self.unit(&name) else { continue };
+            self.event(&name, "unit.stopped", true, json!({"reason": Rest::Down}));
+            self.enter(unit, State::Stopped { rest: Rest::Down });
         }
     }
 

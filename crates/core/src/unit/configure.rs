@@ -1,6 +1,7 @@
 //! What follows from a new configuration: only what differs is touched (MISSION row 10).
 
 use super::decide::Turn;
+use super::probe::Checks;
 use super::spec::{UnitName, UnitSpec};
 use super::{Hand, Rest, State, Then, Unit};
 use serde_json::json;
@@ -76,7 +77,12 @@ impl Turn<'_> {
         let other_policy = unit.spec.restart != spec.restart;
         let body = json!({"changed": fields, "command": spec.command, "enabled": spec.enabled});
         self.event(&name, "unit.configured", false, body);
+        let other_probes = unit.spec.probes != spec.probes;
+        let other_time = unit.spec.limits.run_time != spec.limits.run_time;
         unit.spec = spec.clone();
+        if (other_probes || other_time) && !other_process {
+            self.ask_anew(&mut unit, other_probes);
+        }
         if toggled {
             // The newer word counts: an edit of `enabled` ends what a person said before it.
             unit.hand = Hand::None;
@@ -89,6 +95,9 @@ impl Turn<'_> {
         let by_hand = unit.hand == Hand::Stopped;
         let state = unit.state.clone();
         self.put(unit);
+        if let State::Running { instance, .. } = state {
+            self.arm(&name, instance);
+        }
         if !wanted {
             if toggled || returns {
                 let rest = if by_hand { Rest::ByHand } else { Rest::Disabled };
@@ -123,6 +132,20 @@ impl Turn<'_> {
                     self.launch_or_wait(&name);
                 }
             }
+        }
+    }
+
+    /// Other probes or another longest life hold for a living process too.
+    fn ask_anew(&self, unit: &mut Unit, other_probes: bool) {
+        let (probes, run_time) = (unit.spec.probes.clone(), unit.spec.limits.run_time);
+        if let State::Running { checks, started_boot_ms, .. } = &mut unit.state {
+            let ends_by = run_time.map(|span| *started_boot_ms + span.ms());
+            if other_probes {
+                let status = checks.status.take();
+                *checks = Checks::begin(&probes, None, self.now.boot_ms);
+                checks.status = status;
+            }
+            checks.ends_by_boot_ms = ends_by;
         }
     }
 

@@ -1,8 +1,10 @@
 //! What follows from an input: commands of people here, the configuration in `configure`,
 //! observations of processes in `observe`, the way down in `close`.
 
+use super::hook::{Hooked, Moment};
+use super::probe::Question;
 use super::spec::{UnitName, UnitSpec};
-use super::{Exit, Fleet, Found, Hand, Now, Rest, State, Then, Unit};
+use super::{Exit, Fleet, Found, Hand, Notice, Now, Rest, State, Then, Unit, Verdict};
 use crate::event::{Cause, Draft, Topic};
 use crate::id::InstanceId;
 use crate::signal::Signal;
@@ -73,6 +75,59 @@ pub enum Input {
         /// The generation that waited; a later one makes this late.
         generation: u64,
     },
+    /// A probe's answer, once it lasts.
+    Probed {
+        /// Which unit.
+        name: UnitName,
+        /// Which life.
+        instance: InstanceId,
+        /// What was asked.
+        question: Question,
+        /// The answer.
+        passing: bool,
+        /// Why, or by which way of asking.
+        why: String,
+    },
+    /// A process says something about itself.
+    Notified {
+        /// Which unit.
+        name: UnitName,
+        /// Which life.
+        instance: InstanceId,
+        /// What.
+        notice: Notice,
+    },
+    /// `Order::Alarm` is over.
+    Alarm {
+        /// Which unit.
+        name: UnitName,
+        /// Which life.
+        instance: InstanceId,
+        /// What the readiness probe heard last.
+        last: Option<String>,
+    },
+    /// More was measured than a limit allows.
+    Exceeded {
+        /// Which unit.
+        name: UnitName,
+        /// Which life.
+        instance: InstanceId,
+        /// Which limit: `MemoryLimit` in bytes or `CpuLimit` in percent.
+        verdict: Verdict,
+        /// What was measured.
+        used: f64,
+    },
+    /// A hook ended.
+    Hooked {
+        /// Which unit.
+        name: UnitName,
+        /// Which hook.
+        moment: Moment,
+        /// The life it was about.
+        generation: u64,
+        /// How it went.
+        hooked: Hooked,
+    },
     /// The daemon goes down and takes its units along.
     CloseAll,
     /// The time of one level of dependents is over.
@@ -122,6 +177,35 @@ pub enum Order {
         generation: u64,
         /// By the monotonic clock.
         delay_ms: u64,
+    },
+    /// Call back with `Input::Alarm`.
+    Alarm {
+        /// Which unit.
+        name: UnitName,
+        /// Which life.
+        instance: InstanceId,
+        /// By the monotonic clock.
+        delay_ms: u64,
+    },
+    /// Run a hook, and call back with `Input::Hooked`.
+    Hook {
+        /// Which unit.
+        name: UnitName,
+        /// Which hook.
+        moment: Moment,
+        /// Program and arguments.
+        command: Vec<String>,
+        /// Then it is killed.
+        timeout_ms: u64,
+        /// What it is told, on top of the unit's own environment.
+        env: Vec<(String, String)>,
+        /// The life it is about.
+        generation: u64,
+    },
+    /// Bring the daemon down with all units, since this one gave up.
+    Shutdown {
+        /// Which unit.
+        name: UnitName,
     },
     /// Call back with `Input::CloseWindowOver`.
     CloseWindow {
@@ -200,6 +284,17 @@ impl Fleet {
             Input::Exited { name, instance, exit } => turn.exited(&name, instance, exit),
             Input::Recovered { name, instance, found } => turn.recovered(&name, instance, found),
             Input::WaitOver { name, generation } => turn.wait_over(&name, generation),
+            Input::Probed { name, instance, question, passing, why } => {
+                turn.probed(&name, instance, question, passing, &why);
+            }
+            Input::Notified { name, instance, notice } => turn.notified(&name, instance, notice),
+            Input::Alarm { name, instance, last } => turn.alarm(&name, instance, last),
+            Input::Exceeded { name, instance, verdict, used } => {
+                turn.exceeded(&name, instance, verdict, used);
+            }
+            Input::Hooked { name, moment, generation, hooked } => {
+                turn.hooked(&name, moment, generation, &hooked);
+            }
             Input::CloseAll => turn.close_all(),
             Input::CloseWindowOver => turn.close_next(true),
         }
@@ -326,6 +421,7 @@ impl Turn<'_> {
                 // Cutting a wait short is the restart that was counted already.
                 self.event(name, "unit.start_requested", false, json!({}));
                 unit.attempt = 0;
+                unit.starts.clear();
                 self.put(unit);
                 self.launch_or_wait(name);
             }
@@ -333,6 +429,7 @@ impl Turn<'_> {
                 self.event(name, "unit.start_requested", false, json!({}));
                 unit.restarts = 0;
                 unit.attempt = 0;
+                unit.starts.clear();
                 self.put(unit);
                 self.launch_or_wait(name);
             }
@@ -367,6 +464,7 @@ impl Turn<'_> {
         unit.hand = if unit.spec.enabled { Hand::None } else { Hand::Started };
         unit.restarts = 0;
         unit.attempt = 0;
+        unit.starts.clear();
         self.event(name, "unit.restart_requested", false, json!({}));
         self.put(unit);
         self.end(name, Then::Start);
@@ -395,7 +493,11 @@ impl Turn<'_> {
             .closing
             .or(self.fleet.closing)
             .map(|closing| closing.deadline_boot_ms.saturating_sub(self.now.boot_ms));
-        let grace_ms = unit.spec.stop.grace.ms().min(left_ms.unwrap_or(u64::MAX));
+        let mut grace_ms = unit.spec.stop.grace.ms().min(left_ms.unwrap_or(u64::MAX));
+        if then == Then::Judge(Verdict::MemoryLimit) {
+            // A tree that eats the machine's memory is not asked first.
+            grace_ms = 0;
+        }
         let (instance, pid, started_at) = match unit.state.clone() {
             State::Running { instance, pid, started_at, .. } => {
                 (instance, Some(pid), Some(started_at))
@@ -425,6 +527,8 @@ impl Turn<'_> {
                         self.enter(unit, State::Stopped { rest });
                     }
                     Then::Start => self.launch_or_wait(name),
+                    // Only what lives is judged.
+                    Then::Judge(_) => {}
                     Then::Remove => self.remove(name.clone()),
                 }
                 return;
@@ -452,15 +556,9 @@ impl Turn<'_> {
         let missing: Vec<UnitName> = unit
             .spec
             .after
-            .keys()
-            .filter(|other| {
-                // One that did its work and ended was started; its dependents need not wait.
-                !self.peek(other).is_some_and(|unit| {
-                    let finished = State::Stopped { rest: Rest::Finished };
-                    matches!(unit.state, State::Running { .. }) || unit.state == finished
-                })
-            })
-            .cloned()
+            .iter()
+            .filter(|(other, condition)| !self.fulfils(other, **condition))
+            .map(|(other, _)| other.clone())
             .collect();
         if !missing.is_empty() {
             let state = State::Starting { instance: None, waiting_for: missing.clone() };

@@ -1,6 +1,8 @@
 //! What follows from what the host saw of a process.
 
 use super::decide::{Order, Turn};
+use super::hook::Moment;
+use super::probe::Checks;
 use super::spec::{Policy, UnitName};
 use super::{Exit, Hand, Rest, State, Then, Unit};
 use crate::id::InstanceId;
@@ -36,7 +38,13 @@ impl Turn<'_> {
                 let body = json!({"instance": instance, "pid": pid, "generation": unit.generation,
                     "restarts": unit.restarts});
                 self.event(name, "unit.started", true, body);
-                self.running(unit, instance, pid, self.now.boot_ms);
+                self.hook(&unit, Moment::Start);
+                if unit.spec.probes.ready.is_none() {
+                    self.hook(&unit, Moment::Ready);
+                }
+                let now = self.now.boot_ms;
+                let checks = Checks::begin(&unit.spec.probes, unit.spec.limits.run_time, now);
+                self.running(unit, instance, pid, now, checks);
             }
             State::Stopping { instance: current, pid: None, then, .. } if current == instance => {
                 // It ran for a moment, and the journal says so; the stop goes on.
@@ -61,15 +69,24 @@ impl Turn<'_> {
         self.now.at - SignedDuration::from_millis(i64::try_from(ago).unwrap_or(0))
     }
 
-    fn running(&mut self, unit: Unit, instance: InstanceId, pid: u32, started_boot_ms: u64) {
+    fn running(
+        &mut self,
+        unit: Unit,
+        instance: InstanceId,
+        pid: u32,
+        started_boot_ms: u64,
+        checks: Checks,
+    ) {
         let name = unit.name.clone();
         let started_at = self.calendar(started_boot_ms);
-        self.enter(unit, State::Running { instance, pid, started_at, started_boot_ms });
+        let state = State::Running { instance, pid, started_at, started_boot_ms, checks };
+        self.enter(unit, state);
+        self.arm(&name, instance);
         self.wake_dependents(&name);
     }
 
     /// Units that waited for this one start now.
-    fn wake_dependents(&mut self, name: &UnitName) {
+    pub(super) fn wake_dependents(&mut self, name: &UnitName) {
         if self.is_closing() {
             return;
         }
@@ -82,7 +99,7 @@ impl Turn<'_> {
         }
     }
 
-    pub(super) fn exited(&mut self, name: &UnitName, instance: InstanceId, exit: Exit) {
+    pub(super) fn exited(&mut self, name: &UnitName, instance: InstanceId, mut exit: Exit) {
         // Only the unit's present life may change its state; the folder of a late one goes anyway.
         self.out.orders.push(Order::Release { instance });
         let Some(mut unit) = self.unit(name) else { return };
@@ -90,16 +107,21 @@ impl Turn<'_> {
             return;
         }
         let wanted_stop = matches!(unit.state, State::Stopping { .. });
+        if let State::Stopping { then: Then::Judge(verdict), .. } = unit.state {
+            exit.reason = verdict.word().to_owned();
+        }
         let pid = unit.pid();
         // A process that ends by itself begins a chain of its own: nothing here caused it.
         let kind = if exit.reason == "start_failed" { "unit.start_failed" } else { "unit.exited" };
         self.event(name, kind, wanted_stop, exit_body(&exit, instance, pid));
         unit.last_exit = Some(exit.clone());
+        self.hook(&unit, Moment::Exit);
         if exit.uptime_ms >= unit.spec.restart.backoff.reset_after.ms() {
             // It was healthy, however it ended: failures before it are forgotten.
             unit.attempt = 0;
         }
         match unit.state.clone() {
+            State::Stopping { then: Then::Judge(_), .. } => self.after_crash(unit, &exit),
             State::Stopping { then, .. } => {
                 let body = json!({"instance": instance, "killed": exit.killed,
                     "survivors": exit.survivors, "then": then});
@@ -122,6 +144,7 @@ impl Turn<'_> {
         match then {
             Then::Rest(rest) => self.enter(unit, State::Stopped { rest }),
             Then::Remove => self.remove(name),
+            Then::Judge(_) => self.enter(unit, State::Stopped { rest: Rest::Down }),
             Then::Start if self.is_closing() => {
                 self.enter(unit, State::Stopped { rest: Rest::Down });
             }
@@ -145,13 +168,14 @@ impl Turn<'_> {
         }
         let again = match unit.spec.restart.policy {
             Policy::Always => true,
-            Policy::OnFailure => !exit.is_success(),
+            Policy::OnFailure => !unit.spec.is_success(exit),
             Policy::Never => false,
         };
         if !again {
-            if exit.is_success() {
+            if unit.spec.is_success(exit) {
                 self.event(&name, "unit.stopped", true, json!({"reason": Rest::Finished}));
                 self.enter(unit, State::Stopped { rest: Rest::Finished });
+                self.wake_dependents(&name);
             } else {
                 let why = format!("It {}, and its policy asks for no restart.", exit.in_words());
                 self.fail(unit, why);
@@ -165,6 +189,19 @@ impl Turn<'_> {
                 "It {}, after {limit} restart{} in a row; nothing more is tried.",
                 exit.in_words(),
                 if limit == 1 { "" } else { "s" }
+            );
+            self.fail(unit, why);
+            return;
+        }
+        if let Some(limit) = unit.spec.restart.start_limit
+            && limit.exceeded(&mut unit.starts, self.now.boot_ms)
+        {
+            let why = format!(
+                "It {}, after {} restart{} within {}; nothing more is tried.",
+                exit.in_words(),
+                limit.count,
+                if limit.count == 1 { "" } else { "s" },
+                limit.within.roughly()
             );
             self.fail(unit, why);
             return;
@@ -185,9 +222,12 @@ impl Turn<'_> {
         }
     }
 
-    fn fail(&mut self, unit: Unit, why: String) {
-        self.event(&unit.name, "unit.failed", true, json!({"why": why}));
+    pub(super) fn fail(&mut self, unit: Unit, why: String) {
+        let name = unit.name.clone();
+        self.event(&name, "unit.failed", true, json!({"why": why}));
+        self.hook(&unit, Moment::Failed);
         self.enter(unit, State::Failed { why });
+        self.suffer(&name);
     }
 
     pub(super) fn wait_over(&mut self, name: &UnitName, generation: u64) {
@@ -218,7 +258,12 @@ impl Turn<'_> {
                     self.put(unit);
                     self.end(name, then);
                 } else {
-                    self.running(unit, instance, pid, started_boot_ms);
+                    // What was known of it still holds; what was never asked begins now.
+                    let checks = unit.checks().cloned().unwrap_or_else(|| {
+                        let limit = unit.spec.limits.run_time;
+                        Checks::begin(&unit.spec.probes, limit, started_boot_ms)
+                    });
+                    self.running(unit, instance, pid, started_boot_ms, checks);
                 }
             }
             Found::StillStarting => {

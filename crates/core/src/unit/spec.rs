@@ -1,6 +1,8 @@
 //! What a unit is, resolved from configuration: nothing optional is left open.
 
-use super::backoff::Backoff;
+use super::backoff::{Backoff, StartLimit};
+use super::hook::Hooks;
+use super::probe::Probes;
 use crate::signal::Signal;
 use crate::span::Span;
 use serde::{Deserialize, Serialize};
@@ -66,8 +68,73 @@ impl<'de> Deserialize<'de> for UnitName {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Condition {
-    /// Its process runs.
+    /// Its process runs, or did its work and ended.
     Started,
+    /// It runs and says that it is ready; without a readiness probe as `started`.
+    Ready,
+    /// It is ready, and its liveness probe passes.
+    Healthy,
+    /// It did its work and ended as programs end that are done.
+    Completed,
+}
+
+impl Condition {
+    /// The word in the configuration.
+    pub const fn word(self) -> &'static str {
+        match self {
+            Self::Started => "started",
+            Self::Ready => "ready",
+            Self::Healthy => "healthy",
+            Self::Completed => "completed",
+        }
+    }
+}
+
+/// What kind of process it is.
+#[derive(
+    Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize, schemars::JsonSchema,
+)]
+#[serde(rename_all = "snake_case")]
+pub enum Kind {
+    /// Runs until it is stopped.
+    #[default]
+    Service,
+    /// Does one piece of work and ends; code 0 fulfils `completed`.
+    Oneshot,
+}
+
+/// What a unit that gives up means for others.
+#[derive(
+    Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize, schemars::JsonSchema,
+)]
+#[serde(rename_all = "kebab-case")]
+pub enum OnFailed {
+    /// Nothing.
+    #[default]
+    Ignore,
+    /// What starts after it, directly or by others, is stopped, and waits until it runs again.
+    StopDependents,
+    /// The daemon goes down with all units.
+    Shutdown,
+}
+
+/// What a unit may use. Nothing that is absent is limited.
+#[derive(Debug, Clone, Copy, PartialEq, Default, Serialize, Deserialize)]
+pub struct Limits {
+    /// Memory of its whole tree in bytes; beyond it the tree is killed with reason `memory_limit`.
+    pub memory: Option<u64>,
+    /// Percent of one core, as an average over `CPU_WINDOW`; beyond it the tree is ended with
+    /// reason `cpu_limit`.
+    pub cpu: Option<f64>,
+    /// Open files of each of its processes; the daemon's own original limit without it.
+    pub open_files: Option<u64>,
+    /// How long one life may last; then it is ended with reason `run_time`.
+    pub run_time: Option<Span>,
+}
+
+impl Limits {
+    /// The time over which CPU use is averaged before it counts.
+    pub const CPU_WINDOW: Span = Span::from_secs(30);
 }
 
 /// Which exits are followed by a restart.
@@ -91,6 +158,12 @@ pub struct Restart {
     pub profile: String,
     /// How long to wait.
     pub backoff: Backoff,
+    /// Exit codes that count as success; 0 always does.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub success_codes: Vec<i32>,
+    /// How many automatic starts may fall into a span of time.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub start_limit: Option<StartLimit>,
 }
 
 /// How a unit is asked to end.
@@ -142,16 +215,44 @@ pub struct UnitSpec {
     pub stop: Stop,
     /// How its output is kept.
     pub logs: Logs,
+    /// Whether it goes on or does one piece of work.
+    #[serde(default)]
+    pub kind: Kind,
+    /// Whom its processes belong to, `name` or `name:group`; the daemon's own user without it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub user: Option<String>,
+    /// How it is asked whether it does its work.
+    #[serde(default)]
+    pub probes: Probes,
+    /// What it may use.
+    #[serde(default)]
+    pub limits: Limits,
+    /// Commands that are run when something happens to it.
+    #[serde(default)]
+    pub hooks: Hooks,
+    /// What others suffer when it gives up.
+    #[serde(default)]
+    pub on_failed: OnFailed,
 }
 
 impl UnitSpec {
     /// Whether a living process of `self` would differ from one of `other`, so that the change
-    /// needs a restart. Restart policy, stop and dependencies apply to a living process as it is.
+    /// needs a restart. Restart policy, stop, dependencies, probes, hooks and the limits that are
+    /// watched from outside apply to a living process as it is.
     pub fn process_differs(&self, other: &Self) -> bool {
         self.command != other.command
             || self.env != other.env
             || self.cwd != other.cwd
             || self.logs != other.logs
+            || self.user != other.user
+            || self.limits.open_files != other.limits.open_files
+            || self.probes.notifies() != other.probes.notifies()
+    }
+
+    /// Whether the process ended as it should.
+    pub fn is_success(&self, exit: &super::Exit) -> bool {
+        let listed = exit.code.is_some_and(|code| self.restart.success_codes.contains(&code));
+        exit.is_success() || (listed && exit.reason == "exited")
     }
 
     /// The names of the fields that differ, for the journal.
@@ -170,6 +271,12 @@ impl UnitSpec {
         note(self.restart != other.restart, "restart");
         note(self.stop != other.stop, "stop");
         note(self.logs != other.logs, "logs");
+        note(self.kind != other.kind, "kind");
+        note(self.user != other.user, "user");
+        note(self.probes != other.probes, "probes");
+        note(self.limits != other.limits, "limits");
+        note(self.hooks != other.hooks, "hooks");
+        note(self.on_failed != other.on_failed, "on_failed");
         fields
     }
 }

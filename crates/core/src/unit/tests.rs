@@ -8,4 +8,5 @@ mod people;
 mod property;
 mod recovery;
 mod restart;
+mod watch;
 mod world;

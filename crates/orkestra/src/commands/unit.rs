@@ -6,6 +6,9 @@ use crate::exit::{Code, Failure};
 use crate::terminal::{self, state};
 use orkestra_server::wire::{SignalRequest, UnitDetail, UnitList, UnitView};
 
+/// A unit that lives so long after its start has not crashed at once (MISSION row 5).
+const VERIFY_MS: u64 = 2_000;
+
 pub(super) async fn run(context: Context, args: Unit) -> Outcome {
     let client = context.client()?;
     match args {
@@ -53,7 +56,11 @@ fn address(name: &str, verb: &str) -> String {
 }
 
 async fn settle(context: &Context, named: Named, verb: &str, wanted: &[&str]) -> Outcome {
-    let wait = if named.no_wait { "" } else { "?wait=true" };
+    let wait = match (named.no_wait, verb) {
+        (true, _) => String::new(),
+        (false, "stop") => "?wait=true".to_owned(),
+        (false, _) => format!("?wait=true&verify_ms={VERIFY_MS}"),
+    };
     let path = address(&named.name, &format!("/{verb}{wait}"));
     let unit: UnitView = context.client()?.post(&path, &()).await?;
     if named.json.json {
@@ -64,8 +71,17 @@ async fn settle(context: &Context, named: Named, verb: &str, wanted: &[&str]) ->
     if named.no_wait || wanted.contains(&unit.state.as_str()) {
         return Ok(Code::Success);
     }
-    let mut failure =
-        Failure::new(Code::Failure, format!("{} is {}", unit.name, unit.state.replace('_', " ")));
+    let crashed = unit.last_exit.as_ref().filter(|_| unit.state == "backing_off");
+    let message = match crashed {
+        Some(exit) => format!(
+            "{} crashed at once: it {} after {}",
+            unit.name,
+            exit.words,
+            terminal::duration(exit.uptime_ms)
+        ),
+        None => format!("{} is {}", unit.name, unit.state.replace('_', " ")),
+    };
+    let mut failure = Failure::new(Code::Failure, message);
     if let Some(exit) = &unit.last_exit
         && !exit.last_lines.is_empty()
     {
@@ -74,6 +90,38 @@ async fn settle(context: &Context, named: Named, verb: &str, wanted: &[&str]) ->
         failure = failure.hint(format!("its last lines were:\n    {}", lines.join("\n    ")));
     }
     Err(failure)
+}
+
+/// The newest answers and what the probes ask.
+fn probes(unit: &UnitDetail) -> Vec<(String, String)> {
+    let mut rows = Vec::new();
+    for (name, probe) in &unit.probes {
+        let said = match name.as_str() {
+            "ready" => unit.unit.ready.as_deref(),
+            _ => unit.unit.live.as_deref(),
+        };
+        let every = terminal::duration(probe.every_ms);
+        let asks = probe.asks.join(" or ");
+        rows.push((
+            name.clone(),
+            format!("{}: {asks}, every {every}", said.unwrap_or("not asked")),
+        ));
+        let last = unit.answers.iter().rev().find(|answer| answer.question == *name);
+        if let Some(answer) = last.filter(|answer| !answer.passed) {
+            rows.push((String::new(), format!("| {}", terminal::harmless(&answer.why))));
+        }
+    }
+    rows
+}
+
+fn limits(unit: &UnitDetail) -> String {
+    let limits = &unit.limits;
+    let mut words = Vec::new();
+    words.extend(limits.memory.map(|bytes| format!("memory {}", terminal::bytes(bytes))));
+    words.extend(limits.cpu.map(|percent| format!("CPU {percent} %")));
+    words.extend(limits.open_files.map(|count| format!("{count} open files")));
+    words.extend(limits.run_time_ms.map(|ms| format!("run time {}", terminal::duration(ms))));
+    words.join(", ")
 }
 
 fn detail(unit: &UnitDetail) -> String {
@@ -102,7 +150,18 @@ fn detail(unit: &UnitDetail) -> String {
     row("folder", unit.cwd.clone());
     row("variables", unit.env_keys.join(", "));
     row("enabled", if view.enabled { "yes" } else { "no" }.to_owned());
-    row("after", view.after.keys().cloned().collect::<Vec<_>>().join(", "));
+    for (name, value) in probes(unit) {
+        row(&name, value);
+    }
+    row("says", view.status.as_deref().map(terminal::harmless).unwrap_or_default());
+    row("limits", limits(unit));
+    row("user", unit.user.clone().unwrap_or_default());
+    row("hooks", unit.hooks.join(", "));
+    let conditions = view.after.iter().map(|(name, condition)| match condition.as_str() {
+        "started" => name.clone(),
+        condition => format!("{name} {condition}"),
+    });
+    row("after", conditions.collect::<Vec<_>>().join(", "));
     row("before", unit.dependents.join(", "));
     let restart = &unit.restart;
     row(

@@ -1,11 +1,11 @@
 //! Every key of the file, once: the reader, the schema, the hints and the tests go by this table.
 
+mod unit;
 pub(crate) mod upkeep;
 
-use Ty::{
-    After, Agents, Bool, Command, Count, Factor, Host, Limit, Port, Program, Section as Sub, Share,
-    Signal, Size, Span, Strings, Text, Units, Variables, Word,
-};
+pub(crate) use unit::{RESTART, UNIT};
+
+use Ty::{Agents, Host, Port, Program, Section as Sub, Strings, Text, Units, Variables, Word};
 
 /// A mapping with known keys.
 #[derive(Debug)]
@@ -70,6 +70,18 @@ pub(crate) enum Ty {
     Variables,
     /// Units and conditions.
     After,
+    /// Exit codes.
+    Codes,
+    /// A percentage of one core.
+    Percent,
+    /// An address for HTTP.
+    Url,
+    /// `host:port`.
+    Address,
+    /// A regular expression.
+    Pattern,
+    /// A status of HTTP.
+    Status,
     /// A mapping with these keys.
     Section(&'static Section),
     /// Units by name.
@@ -154,177 +166,6 @@ const LISTEN: Section = Section {
     ],
 };
 
-/// A unit.
-pub(crate) const UNIT: Section = Section {
-    name: "a unit",
-    short: None,
-    keys: &[
-        Key {
-            name: "command",
-            ty: Command,
-            default: "",
-            example: "[python3, -m, http.server]",
-            doc: "Program and arguments as a list, or one line that /bin/sh -c runs.",
-        },
-        Key {
-            name: "cwd",
-            ty: Text,
-            default: "the folder of the file",
-            example: "./site",
-            doc: "Working directory; relative to the folder of the file; ~/ is the home folder.",
-        },
-        Key {
-            name: "env",
-            ty: Variables,
-            default: "{}",
-            example: "{ DEBUG: \"1\" }",
-            doc: "Environment variables, on top of the daemon's own and of the common ones.",
-        },
-        Key {
-            name: "enabled",
-            ty: Bool,
-            default: "true",
-            example: "false",
-            doc: "Whether it runs unless a person says otherwise.",
-        },
-        Key {
-            name: "after",
-            ty: After,
-            default: "{}",
-            example: "{ db: started }",
-            doc: "The units that must be so before this one starts; it stops before them.",
-        },
-        Key {
-            name: "restart",
-            ty: Sub(&RESTART),
-            default: "",
-            example: "on-failure",
-            doc: "Whether and how soon it is started again; a plain word is the policy.",
-        },
-        Key {
-            name: "stop",
-            ty: Sub(&STOP),
-            default: "",
-            example: "{ grace: 10s }",
-            doc: "How it is ended.",
-        },
-        Key {
-            name: "logs",
-            ty: Sub(&LOGS),
-            default: "",
-            example: "{ keep: 10 }",
-            doc: "How its output is kept.",
-        },
-    ],
-};
-
-/// The restart policy.
-pub(crate) const RESTART: Section = Section {
-    name: "restart",
-    short: Some("policy"),
-    keys: &[
-        Key {
-            name: "policy",
-            ty: Word(&["always", "on-failure", "never"]),
-            default: "always",
-            example: "on-failure",
-            doc: "Which exits are followed by a restart.",
-        },
-        Key {
-            name: "profile",
-            ty: Word(&["default", "gentle", "few"]),
-            default: "default",
-            example: "gentle",
-            doc: "Where the figures below come from unless they are given.",
-        },
-        Key {
-            name: "initial",
-            ty: Span,
-            default: "1s",
-            example: "500ms",
-            doc: "The wait before the first restart; 0 restarts at once.",
-        },
-        Key {
-            name: "factor",
-            ty: Factor,
-            default: "2",
-            example: "1.5",
-            doc: "By how much the wait grows from restart to restart.",
-        },
-        Key { name: "max", ty: Span, default: "30s", example: "1m", doc: "The longest wait." },
-        Key {
-            name: "jitter",
-            ty: Share,
-            default: "0.1",
-            example: "0.2",
-            doc: "The share of the wait that is random: 0.1 is 10 % more or less.",
-        },
-        Key {
-            name: "reset_after",
-            ty: Span,
-            default: "1h",
-            example: "10m",
-            doc: "Having run this long, the next wait is the initial one again.",
-        },
-        Key {
-            name: "limit",
-            ty: Limit,
-            default: "none",
-            example: "5",
-            doc: "Restarts in a row before it counts as failed; none never gives up.",
-        },
-    ],
-};
-
-const STOP: Section = Section {
-    name: "stop",
-    short: None,
-    keys: &[
-        Key {
-            name: "signal",
-            ty: Signal,
-            default: "TERM",
-            example: "INT",
-            doc: "The first signal.",
-        },
-        Key {
-            name: "grace",
-            ty: Span,
-            default: "5s",
-            example: "10s",
-            doc: "How long it may take before it is killed.",
-        },
-    ],
-};
-
-const LOGS: Section = Section {
-    name: "logs",
-    short: None,
-    keys: &[
-        Key {
-            name: "max_size",
-            ty: Size,
-            default: "10MB",
-            example: "64MiB",
-            doc: "The size of one log file before the next is begun.",
-        },
-        Key {
-            name: "keep",
-            ty: Count,
-            default: "5",
-            example: "10",
-            doc: "How many log files are kept.",
-        },
-        Key {
-            name: "full",
-            ty: Word(&["block", "drop"]),
-            default: "block",
-            example: "drop",
-            doc: "On a full disk: block makes the unit wait, drop loses and counts lines.",
-        },
-    ],
-};
-
 /// An agent.
 pub(crate) const AGENT: Section = Section {
     name: "an agent",
@@ -376,7 +217,7 @@ pub(crate) const AGENT: Section = Section {
 };
 
 /// Other systems' names of our keys.
-const SYNONYMS: [(&str, &str); 26] = [
+const SYNONYMS: [(&str, &str); 37] = [
     ("cmd", "command"),
     ("exec", "command"),
     ("run", "command"),
@@ -403,6 +244,17 @@ const SYNONYMS: [(&str, &str); 26] = [
     ("arguments", "args"),
     ("timeout", "grace"),
     ("max_delay", "max"),
+    ("healthcheck", "probes"),
+    ("probe", "probes"),
+    ("readiness", "ready"),
+    ("readiness_probe", "ready"),
+    ("liveness", "live"),
+    ("liveness_probe", "live"),
+    ("interval", "every"),
+    ("period", "every"),
+    ("runtime_max", "run_time"),
+    ("nofile", "open_files"),
+    ("exitcodes", "success_codes"),
 ];
 
 /// What an unknown key was probably meant to be, as a hint.

@@ -260,6 +260,20 @@ impl Reader {
         None
     }
 
+    /// Reads a list of exit codes.
+    pub(crate) fn codes(&mut self, node: &Node, path: &KeyPath) -> Vec<i32> {
+        let expected = expectation(Ty::Codes);
+        let Kind::List(items) = &node.kind else {
+            self.shape(node, path, &path.text(), &expected);
+            return Vec::new();
+        };
+        let code = |text: &str| match text.parse::<u8>() {
+            Ok(code) => Ok(i32::from(code)),
+            Err(_) => Err(Bad::new(text, "an exit code", expected.clone())),
+        };
+        items.iter().filter_map(|item| self.scalar(item, path, Some(Ty::Codes), code)).collect()
+    }
+
     /// Reads variables.
     pub(crate) fn variables(
         &mut self,
@@ -347,6 +361,12 @@ pub(crate) fn expectation(ty: Ty) -> String {
         Ty::Strings => "a list of texts".to_owned(),
         Ty::Variables => "a mapping from names to texts".to_owned(),
         Ty::After => "a mapping from units to conditions".to_owned(),
+        Ty::Codes => "a list of numbers from 0 to 255".to_owned(),
+        Ty::Percent => "a percentage of one core from 1% to 100000%".to_owned(),
+        Ty::Url => "an address such as http://127.0.0.1:8080/health".to_owned(),
+        Ty::Address => "host:port, for example 127.0.0.1:5432".to_owned(),
+        Ty::Pattern => "a regular expression".to_owned(),
+        Ty::Status => "a number from 100 to 599".to_owned(),
         Ty::Section(_) | Ty::Units(_) | Ty::Agents(_) => "a mapping".to_owned(),
     }
 }
@@ -479,6 +499,69 @@ pub(crate) fn size(text: &str) -> Result<u64, Bad> {
         );
     }
     Ok(bytes as u64)
+}
+
+/// An amount of memory in bytes.
+pub(crate) fn memory(text: &str) -> Result<u64, Bad> {
+    match size(text) {
+        Ok(bytes) if bytes >= MEMORY_MIN => Ok(bytes),
+        Ok(_) => Err(Bad::new(text, "a limit of memory", expectation(Ty::Size))
+            .hint("no program starts with less than 1MB")),
+        Err(_) => Err(Bad::new(text, "a size", expectation(Ty::Size))),
+    }
+}
+
+/// No program starts with less.
+const MEMORY_MIN: u64 = 1_000_000;
+
+/// Percent of one core.
+pub(crate) fn percent(text: &str) -> Result<f64, Bad> {
+    let digits = text.strip_suffix('%').unwrap_or(text).trim();
+    number(digits, 1.0, 100_000.0)
+        .ok_or_else(|| Bad::new(text, "a percentage", expectation(Ty::Percent)))
+}
+
+/// An address for a probe by HTTP; TLS is for what leaves the machine.
+pub(crate) fn url(text: &str) -> Result<String, Bad> {
+    let bad = || Bad::new(text, "an address to ask", expectation(Ty::Url));
+    if text.starts_with("https://") {
+        return Err(bad().hint("probes speak plain HTTP; use exec: [curl, -fsS, …] for TLS"));
+    }
+    let rest = text.strip_prefix("http://").ok_or_else(bad)?;
+    let host = rest.split(['/', '?']).next().unwrap_or_default();
+    let fine = !host.is_empty()
+        && !host.contains('@')
+        && !text.contains(|c: char| c.is_whitespace() || c.is_control());
+    if fine { Ok(text.to_owned()) } else { Err(bad()) }
+}
+
+/// `host:port`.
+pub(crate) fn address(text: &str) -> Result<String, Bad> {
+    let bad = || Bad::new(text, "an address", expectation(Ty::Address));
+    let (host, port) = text.rsplit_once(':').ok_or_else(bad)?;
+    match port.parse::<u16>() {
+        Ok(1..) if !host.is_empty() && !host.contains(['/', ' ']) => Ok(text.to_owned()),
+        _ => Err(bad()),
+    }
+}
+
+/// A regular expression.
+pub(crate) fn pattern(text: &str) -> Result<String, Bad> {
+    match regex::bytes::Regex::new(text) {
+        Ok(_) if !text.is_empty() => Ok(text.to_owned()),
+        Ok(_) => Err(Bad::new(text, "a regular expression", "a text to look for")),
+        Err(error) => {
+            let why = error.to_string();
+            let why = why.lines().last().unwrap_or_default().trim_start_matches("error: ");
+            Err(Bad::new(text, "a regular expression", expectation(Ty::Pattern)).hint(why))
+        }
+    }
+}
+
+/// A status of HTTP.
+pub(crate) fn status(text: &str) -> Result<u16, Bad> {
+    let bad = || Bad::new(text, "a status of HTTP", expectation(Ty::Status));
+    text.parse().ok().filter(|status| (100..600).contains(status)).ok_or_else(bad)
 }
 
 /// A size as people write it: the shortest exact text, so that it reads back the same.

@@ -1,7 +1,7 @@
 //! The JSON schema of the file, made from the table of keys, for editors and for documents.
 
 use super::keys::{Key, ROOT, Section, Ty};
-use super::settings::CONDITIONS;
+use super::unit::CONDITIONS;
 use serde_json::{Map, Value, json};
 
 /// The pattern of unit and agent names.
@@ -109,6 +109,22 @@ fn of(ty: Ty) -> Value {
                 {"type": "array", "items": {"type": "string"}},
                 {"type": "string"},
             ],
+        }),
+        Ty::Codes => json!({
+            "type": "array",
+            "items": {"type": "integer", "minimum": 0, "maximum": 255},
+        }),
+        Ty::Percent => json!({
+            "anyOf": [
+                {"type": "string", "pattern": "^([0-9.]+ *%?|none)$"},
+                {"type": "number", "minimum": 1},
+            ],
+        }),
+        Ty::Url => json!({"type": "string", "pattern": "^(http://.+|none)$"}),
+        Ty::Address => json!({"type": "string", "pattern": "^(.+:[0-9]+|none)$"}),
+        Ty::Pattern => json!({"type": "string", "minLength": 1}),
+        Ty::Status => json!({
+            "anyOf": [{"type": "integer", "minimum": 100, "maximum": 599}, {"enum": ["none"]}],
         }),
         Ty::Section(inner) => match inner.short.and_then(|name| inner.key(name)) {
             Some(short) => json!({"anyOf": [of(short.ty), section(inner)]}),

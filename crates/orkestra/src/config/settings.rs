@@ -2,27 +2,18 @@
 
 mod upkeep;
 
-use super::keys::{self, AGENT, Key, RESTART, ROOT, Section, Ty, UNIT};
+use super::keys::{self, AGENT, Key, ROOT, Section, Ty};
 use super::problem::Problem;
 use super::reader::{self, Fields, KeyPath, Reader, quote};
+use super::unit::{Dependency, Unit};
 use super::yaml::{Entry, Kind, Node};
 use super::{Origin, Settings};
 use orkestra_agents::{AgentSpec, Kind as AgentKind};
-use orkestra_core::signal::Signal;
-use orkestra_core::span::Span;
-use orkestra_core::unit::backoff::Backoff;
 use orkestra_core::unit::graph::{self, After, GraphError};
-use orkestra_core::unit::spec::{
-    Condition, FullDisk, Logs, Policy, Restart, Stop, UnitName, UnitSpec,
-};
+use orkestra_core::unit::spec::{Condition, UnitName, UnitSpec};
 use std::collections::BTreeMap;
 use std::net::IpAddr;
 use std::path::{Component, Path, PathBuf};
-
-/// What a log file may hold unless something else is said.
-const LOGS: Logs = Logs { max_bytes: 10_000_000, keep: 5, full: FullDisk::Block };
-/// How a unit is ended unless something else is said.
-const STOP: Stop = Stop { signal: Signal::TERM, grace: Span::from_secs(5) };
 
 /// Where relative paths begin.
 pub(crate) struct Folders<'a> {
@@ -71,14 +62,14 @@ fn listen(top: &Fields<'_>, reader: &mut Reader) -> (IpAddr, u16) {
 }
 
 /// The section under a key of the table; the table's own test holds this.
-fn section(of: &'static Section, name: &str) -> &'static Section {
+pub(super) fn section(of: &'static Section, name: &str) -> &'static Section {
     match of.key(name).map(|key| key.ty) {
         Some(Ty::Section(section)) => section,
         _ => of,
     }
 }
 
-fn key(of: &'static Section, name: &str) -> &'static Key {
+pub(super) fn key(of: &'static Section, name: &str) -> &'static Key {
     static NONE: Key = Key { name: "", ty: Ty::Text, default: "", example: "", doc: "" };
     of.key(name).unwrap_or(&NONE)
 }
@@ -101,223 +92,8 @@ fn article(what: &str) -> &'static str {
     if what.starts_with('a') { "an" } else { "a" }
 }
 
-/// A dependency as written.
-struct Dependency {
-    name: String,
-    node: Node,
-    path: String,
-}
-
-struct Unit<'a> {
-    name: &'a UnitName,
-    entry: &'a Entry,
-    folders: &'a Folders<'a>,
-    reader: &'a mut Reader,
-    common: &'a BTreeMap<String, String>,
-}
-
-impl Unit<'_> {
-    fn read(&mut self, path: KeyPath) -> (Option<UnitSpec>, Vec<Dependency>) {
-        let fields = self.reader.section(Some(&self.entry.value), path, &UNIT);
-        let command = self.command(&fields);
-        let (after, dependencies) = self.after(&fields);
-        let env = self.env(&fields);
-        let enabled =
-            self.reader.value(&fields, "enabled", (true, Origin::Default), reader::boolean);
-        let cwd = self.cwd(&fields);
-        let restart = self.restart(&fields);
-        let stop = self.stop(&fields);
-        let logs = self.logs(&fields);
-        let spec = command.zip(cwd).map(|(command, cwd)| UnitSpec {
-            command,
-            env,
-            cwd,
-            enabled,
-            after,
-            restart,
-            stop,
-            logs,
-        });
-        (spec, dependencies)
-    }
-
-    fn command(&mut self, fields: &Fields<'_>) -> Option<Vec<String>> {
-        let path = fields.path.join("command");
-        let Some(node) = fields.get("command") else {
-            let message = format!("the unit {:?} has no command", self.name.as_str());
-            let problem = Problem::at(self.entry.place.clone(), message).key(path.text());
-            self.reader
-                .report(problem.hint("add, for example, command: [\"./server\", \"--verbose\"]"));
-            return None;
-        };
-        self.reader.origin(&path, Origin::of(&node.place));
-        if let Kind::Scalar { .. } = &node.kind {
-            let ty = Some(Ty::Command);
-            let line = self.reader.scalar(node, &path, ty, |text| {
-                reader::parsed::<Line>(text, "a command", &reader::expectation(Ty::Command))
-            })?;
-            return Some(vec!["/bin/sh".to_owned(), "-c".to_owned(), line.0]);
-        }
-        program(node, &path, self.reader)
-    }
-
-    fn env(&mut self, fields: &Fields<'_>) -> BTreeMap<String, String> {
-        let path = fields.path.join("env");
-        for name in self.common.keys() {
-            let origin = self.reader.origins.get(&KeyPath::default().join("env").join(name).text());
-            if let Some(origin) = origin.cloned() {
-                self.reader.origin(&path.join(name), origin);
-            }
-        }
-        let mut env = self.common.clone();
-        env.extend(self.reader.variables(fields.get("env"), &path));
-        env
-    }
-
-    fn cwd(&mut self, fields: &Fields<'_>) -> Option<String> {
-        let given = self.reader.optional(fields, "cwd");
-        let path = match given.as_deref() {
-            None => self.folders.config.to_path_buf(),
-            Some("~") => self.folders.user?.to_path_buf(),
-            Some(text) => match (text.strip_prefix("~/"), self.folders.user) {
-                (Some(rest), Some(user)) => user.join(rest),
-                _ => self.folders.config.join(text),
-            },
-        };
-        match tidy(&path).to_str() {
-            Some(path) => Some(path.to_owned()),
-            None => {
-                let message = format!("the folder {} is not UTF-8", path.display());
-                let problem = Problem::at(self.entry.place.clone(), message);
-                self.reader.report(problem.key(fields.path.join("cwd").text()));
-                None
-            }
-        }
-    }
-
-    fn after(&mut self, fields: &Fields<'_>) -> (BTreeMap<UnitName, Condition>, Vec<Dependency>) {
-        let path = fields.path.join("after");
-        let mut after = BTreeMap::new();
-        let mut dependencies = Vec::new();
-        let expected = reader::expectation(Ty::After);
-        let started = || Node::text("started", self.entry.place.clone());
-        // Each name with the node that it is written as, and its condition.
-        let pairs: Vec<(String, Node, Node)> = match fields.get("after") {
-            None => Vec::new(),
-            Some(node) if node.is_null() => Vec::new(),
-            Some(Node { kind: Kind::Map(entries), .. }) => entries
-                .iter()
-                .map(|e| (e.key.clone(), Node::text(&e.key, e.place.clone()), e.value.clone()))
-                .collect(),
-            Some(node @ Node { kind: Kind::Scalar { text, .. }, .. }) => {
-                vec![(text.clone(), node.clone(), started())]
-            }
-            Some(Node { kind: Kind::List(items), .. }) => {
-                let mut pairs = Vec::new();
-                for item in items {
-                    match &item.kind {
-                        Kind::Scalar { text, .. } => {
-                            pairs.push((text.clone(), item.clone(), started()));
-                        }
-                        Kind::List(_) | Kind::Map(_) => {
-                            self.reader.shape(item, &path, "a dependency", &expected);
-                        }
-                    }
-                }
-                pairs
-            }
-        };
-        for (name, node, condition) in pairs {
-            let path = path.join(&name);
-            self.reader.origin(&path, Origin::of(&node.place));
-            let ty = Some(Ty::Word(&CONDITIONS));
-            let condition = self.reader.scalar(&condition, &path, ty, |text| {
-                reader::one_of::<Condition>(text, "condition", &CONDITIONS)
-            });
-            if let (Some(condition), Ok(name)) = (condition, name.parse()) {
-                after.insert(name, condition);
-            }
-            dependencies.push(Dependency { name, node, path: path.text() });
-        }
-        (after, dependencies)
-    }
-
-    fn restart(&mut self, fields: &Fields<'_>) -> Restart {
-        let path = fields.path.join("restart");
-        let f = self.reader.section(fields.get("restart"), path, &RESTART);
-        let r = &mut *self.reader;
-        let known = reader::word(key(&RESTART, "policy"));
-        let policy = |text: &str| {
-            known(text).map_err(|bad| {
-                if Backoff::PROFILES.iter().any(|(name, _)| *name == text) {
-                    bad.hint(format!("{text} is a profile; write restart: {{ profile: {text} }}"))
-                } else {
-                    bad
-                }
-            })
-        };
-        let policy = r.value(&f, "policy", (Policy::Always, Origin::Default), policy);
-        let profile = reader::word::<String>(key(&RESTART, "profile"));
-        let profile = r.value(&f, "profile", ("default".to_owned(), Origin::Default), profile);
-        let base = Backoff::PROFILES.iter().find(|(name, _)| *name == profile);
-        let base = base.map_or(Backoff::DEFAULT, |(_, backoff)| *backoff);
-        let origin = match f.get("profile") {
-            Some(_) => Origin::Profile(profile.clone()),
-            None => Origin::Default,
-        };
-        let from = || origin.clone();
-        let before = r.errors;
-        let backoff = Backoff {
-            initial: r.value(&f, "initial", (base.initial, from()), reader::span),
-            factor: r.value(&f, "factor", (base.factor, from()), reader::factor),
-            max: r.value(&f, "max", (base.max, from()), reader::span),
-            jitter: r.value(&f, "jitter", (base.jitter, from()), reader::share),
-            reset_after: r.value(&f, "reset_after", (base.reset_after, from()), reader::span),
-            limit: r.value(&f, "limit", (base.limit, from()), reader::limit),
-        };
-        if r.errors == before
-            && backoff.initial > backoff.max
-            && let Some((name, node)) =
-                ["max", "initial"].iter().find_map(|name| Some((name, f.get(name)?)))
-        {
-            let message = format!(
-                "the first wait ({}) is longer than the longest ({})",
-                backoff.initial, backoff.max
-            );
-            let problem = Problem::at(node.place.clone(), message).key(f.path.join(name).text());
-            r.report(problem.hint("set both restart.initial and restart.max"));
-        }
-        Restart { policy, profile, backoff }
-    }
-
-    fn stop(&mut self, fields: &Fields<'_>) -> Stop {
-        let path = fields.path.join("stop");
-        let f = self.reader.section(fields.get("stop"), path, section(&UNIT, "stop"));
-        let r = &mut *self.reader;
-        Stop {
-            signal: r.value(&f, "signal", (STOP.signal, Origin::Default), reader::signal),
-            grace: r.value(&f, "grace", (STOP.grace, Origin::Default), reader::span),
-        }
-    }
-
-    fn logs(&mut self, fields: &Fields<'_>) -> Logs {
-        let section = section(&UNIT, "logs");
-        let f = self.reader.section(fields.get("logs"), fields.path.join("logs"), section);
-        let r = &mut *self.reader;
-        let full = reader::word(key(section, "full"));
-        Logs {
-            max_bytes: r.value(&f, "max_size", (LOGS.max_bytes, Origin::Default), reader::size),
-            keep: r.value(&f, "keep", (LOGS.keep, Origin::Default), reader::count),
-            full: r.value(&f, "full", (LOGS.full, Origin::Default), full),
-        }
-    }
-}
-
-/// The conditions of `after`.
-pub(crate) const CONDITIONS: [&str; 1] = ["started"];
-
 /// A line for the shell: not blank, no NUL byte.
-struct Line(String);
+pub(super) struct Line(pub(super) String);
 
 impl std::str::FromStr for Line {
     type Err = ();
@@ -329,7 +105,7 @@ impl std::str::FromStr for Line {
 }
 
 /// Program and arguments: at least a program.
-fn program(node: &Node, path: &KeyPath, reader: &mut Reader) -> Option<Vec<String>> {
+pub(super) fn program(node: &Node, path: &KeyPath, reader: &mut Reader) -> Option<Vec<String>> {
     if let Kind::Scalar { text, .. } = &node.kind {
         let words: Vec<&str> = text.split_whitespace().collect();
         let problem = Problem::at(node.place.clone(), format!("{} is a text", path.text()));
@@ -365,7 +141,7 @@ fn quote_list(words: &[&str]) -> String {
 }
 
 /// Without `.` and doubled slashes; `..` stays, since it may follow a link.
-fn tidy(path: &Path) -> PathBuf {
+pub(super) fn tidy(path: &Path) -> PathBuf {
     path.components().filter(|part| *part != Component::CurDir).collect()
 }
 

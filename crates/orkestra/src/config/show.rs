@@ -4,6 +4,7 @@ use super::reader::{KeyPath, show_size};
 use super::{Loaded, Origin, Settings, keys, redact};
 use orkestra_agents::AgentSpec;
 use orkestra_core::health::Thresholds;
+use orkestra_core::unit::probe::Probe;
 use orkestra_core::unit::spec::UnitSpec;
 use serde_json::{Map, Value, json};
 use std::collections::BTreeMap;
@@ -44,6 +45,11 @@ fn unit_value(unit: &UnitSpec) -> Value {
             "jitter": number(backoff.jitter),
             "reset_after": backoff.reset_after,
             "limit": backoff.limit,
+            "success_codes": unit.restart.success_codes,
+            "start_limit": unit.restart.start_limit.map_or_else(
+                || json!({}),
+                |limit| json!({"count": limit.count, "within": limit.within}),
+            ),
         },
         "stop": unit.stop,
         "logs": {
@@ -51,7 +57,48 @@ fn unit_value(unit: &UnitSpec) -> Value {
             "keep": unit.logs.keep,
             "full": unit.logs.full,
         },
+        "kind": unit.kind,
+        "user": unit.user,
+        "probes": {
+            "ready": unit.probes.ready.as_ref().map_or_else(|| json!({}), |p| probe(p, true)),
+            "live": unit.probes.live.as_ref().map_or_else(|| json!({}), |p| probe(p, false)),
+        },
+        "limits": {
+            "memory": unit.limits.memory.map(show_size),
+            "cpu": unit.limits.cpu.map(|percent| format!("{percent}%")),
+            "open_files": unit.limits.open_files,
+            "run_time": unit.limits.run_time,
+        },
+        "hooks": {
+            "start": unit.hooks.start.as_deref().map(redact::command),
+            "ready": unit.hooks.ready.as_deref().map(redact::command),
+            "exit": unit.hooks.exit.as_deref().map(redact::command),
+            "failed": unit.hooks.failed.as_deref().map(redact::command),
+            "timeout": unit.hooks.timeout,
+        },
+        "on_failed": unit.on_failed,
     })
+}
+
+fn probe(probe: &Probe, ready: bool) -> Value {
+    let http = probe.http.as_ref();
+    let mut value = json!({
+        "exec": probe.exec.as_deref().map(redact::command),
+        "http": http.map(|http| redact::value("http", &http.url)),
+        "status": http.and_then(|http| http.status),
+        "tcp": probe.tcp,
+        "notify": probe.notify,
+        "every": probe.every,
+        "timeout": probe.timeout,
+        "failures": probe.failures,
+        "successes": probe.successes,
+    });
+    if let (true, Some(map)) = (ready, value.as_object_mut()) {
+        map.insert("log".to_owned(), json!(probe.log));
+        map.insert("delay".to_owned(), json!(probe.delay));
+        map.insert("within".to_owned(), json!(probe.within));
+    }
+    value
 }
 
 fn agent_value(agent: &AgentSpec) -> Value {

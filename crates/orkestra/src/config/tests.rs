@@ -5,9 +5,15 @@ use super::*;
 use orkestra_agents::Kind as AgentKind;
 use orkestra_core::signal::Signal;
 use orkestra_core::span::Span;
-use orkestra_core::unit::backoff::Backoff;
-use orkestra_core::unit::spec::{Condition, FullDisk, Logs, Policy, Restart, Stop};
+use orkestra_core::unit::backoff::{Backoff, StartLimit};
+use orkestra_core::unit::hook::Hooks;
+use orkestra_core::unit::probe::{Http, Probe, Probes};
+use orkestra_core::unit::spec::{
+    Condition, FullDisk, Kind as UnitKind, Limits, Logs, OnFailed, Policy, Restart, Stop,
+};
 use serde_json::json;
+
+mod table;
 
 /// A machine with a home folder, a working directory and an environment.
 struct Machine {
@@ -114,7 +120,14 @@ units:
     env: { A: 0x10, C: "", D: true, E: 1.50 }
     enabled: false
     after: { db: started }
-    restart: { policy: on-failure, profile: gentle, initial: 1, factor: 3, max: 1m, jitter: 0, reset_after: 10m, limit: 3 }
+    restart: { policy: on-failure, profile: gentle, initial: 1, factor: 3, max: 1m, jitter: 0, reset_after: 10m, limit: 3, success_codes: [3], start_limit: { within: 10s } }
+    user: app:www
+    probes:
+      ready: { http: "http://127.0.0.1:1/x", status: 204, log: up+, within: 5s }
+      live: { exec: [./check], every: 2s, failures: 1 }
+    limits: { memory: 512MB, cpu: 150%, open_files: 64, run_time: 1h }
+    hooks: { failed: [./tell], timeout: 1s }
+    on_failed: stop-dependents
     stop: { signal: sigint, grace: 500ms }
     logs: { max_size: 64MiB, keep: 9, full: drop }
   tilde: { command: [x], cwd: ~/y, after: [db], restart: never }
@@ -148,9 +161,17 @@ fn a_whole_file_is_read() {
                 policy: Policy::Always,
                 profile: "default".into(),
                 backoff: Backoff::DEFAULT,
+                success_codes: Vec::new(),
+                start_limit: None,
             },
             stop: Stop { signal: Signal::TERM, grace: Span::from_secs(5) },
             logs: Logs { max_bytes: 10_000_000, keep: 5, full: FullDisk::Block },
+            kind: UnitKind::Service,
+            user: None,
+            probes: Probes::default(),
+            limits: Limits::default(),
+            hooks: Hooks::default(),
+            on_failed: OnFailed::Ignore,
         }
     );
     assert_eq!(
@@ -172,9 +193,39 @@ fn a_whole_file_is_read() {
                     reset_after: Span::from_secs(600),
                     limit: Some(3),
                 },
+                success_codes: vec![3],
+                start_limit: Some(StartLimit { count: 5, within: Span::from_secs(10) }),
             },
             stop: Stop { signal: Signal::INT, grace: Span::from_ms(500) },
             logs: Logs { max_bytes: 64 << 20, keep: 9, full: FullDisk::Drop },
+            kind: UnitKind::Service,
+            user: Some("app:www".into()),
+            probes: Probes {
+                ready: Some(Probe {
+                    http: Some(Http { url: "http://127.0.0.1:1/x".into(), status: Some(204) }),
+                    log: Some("up+".into()),
+                    within: Span::from_secs(5),
+                    ..asks_nothing()
+                }),
+                live: Some(Probe {
+                    exec: Some(strings(&["./check"])),
+                    every: Span::from_secs(2),
+                    failures: 1,
+                    ..asks_nothing()
+                }),
+            },
+            limits: Limits {
+                memory: Some(512_000_000),
+                cpu: Some(150.0),
+                open_files: Some(64),
+                run_time: Some(Span::from_secs(3600)),
+            },
+            hooks: Hooks {
+                failed: Some(strings(&["./tell"])),
+                timeout: Span::from_secs(1),
+                ..Hooks::default()
+            },
+            on_failed: OnFailed::StopDependents,
         }
     );
     assert_eq!(unit("tilde").cwd, machine.path("user/y").display().to_string());
@@ -200,6 +251,23 @@ fn a_whole_file_is_read() {
             ..AgentSpec::new(AgentKind::Claude)
         }
     );
+}
+
+/// A probe as it is without any key.
+fn asks_nothing() -> Probe {
+    Probe {
+        exec: None,
+        http: None,
+        tcp: None,
+        log: None,
+        notify: None,
+        delay: None,
+        every: Span::from_secs(10),
+        timeout: Span::from_secs(3),
+        failures: 3,
+        successes: 1,
+        within: Span::from_secs(60),
+    }
 }
 
 /// Each wrong file with everything that is said about it.
@@ -305,6 +373,45 @@ const WRONG: &[(&str, &[&str])] = &[
         "units: {a: {command: x, logs: {max_size: 10}}}",
         &["1:42 \"10\" is not a size that a log file can have (the least is 1KB, the most 1000GB)"],
     ),
+    (
+        "units: {a: {command: x, kind: oneshot, restart: always}}",
+        &["1:49 a oneshot unit that is always restarted would run for ever"],
+    ),
+    (
+        "units: {a: {command: x, probes: {ready: {every: 1s}}}}",
+        &["1:41 the probe does not say how to ask"],
+    ),
+    (
+        "units: {a: {command: x, probes: {live: {http: \"https://h/\"}}}}",
+        &[
+            "1:47 \"https://h/\" is not an address to ask (probes speak plain HTTP; use exec: [curl, -fsS, …] for TLS)",
+        ],
+    ),
+    (
+        "units: {a: {command: x, probes: {live: {tcp: \"nowhere\"}}}}",
+        &["1:46 \"nowhere\" is not an address"],
+    ),
+    (
+        "units: {a: {command: x, probes: {ready: {log: \"(\"}}}}",
+        &["1:47 \"(\" is not a regular expression (unclosed group)"],
+    ),
+    (
+        "units: {a: {command: x, probes: {ready: {tcp: \"h:1\", every: 1ms}}}}",
+        &["1:61 a probe cannot ask that often"],
+    ),
+    (
+        "units: {a: {command: x, limits: {memory: 10KB}}}",
+        &["1:42 \"10KB\" is not a limit of memory (no program starts with less than 1MB)"],
+    ),
+    ("units: {a: {command: x, limits: {cpu: 0%}}}", &["1:39 \"0%\" is not a percentage"]),
+    (
+        "units: {a: {command: x, restart: {success_codes: [256]}}}",
+        &["1:51 \"256\" is not an exit code"],
+    ),
+    (
+        "units: {a: {command: x, after: {b: reddy}}, b: {command: x}}",
+        &["1:36 \"reddy\" is not a condition (did you mean \"ready\"?)"],
+    ),
     ("units: {a: {command: x, logs: {keep: 0}}}", &["1:38 \"0\" is not a number of files"]),
     (
         "units: {a: {command: x, logs: {full: blok}}}",
@@ -341,8 +448,8 @@ const WRONG: &[(&str, &[&str])] = &[
         &["1:33 there is no unit \"zebra\" (the units are: a)"],
     ),
     (
-        "units: {b: {command: x}, a: {command: x, after: {b: healthy}}}",
-        &["1:53 \"healthy\" is not a condition"],
+        "units: {b: {command: x}, a: {command: x, after: {b: finished}}}",
+        &["1:53 \"finished\" is not a condition"],
     ),
     ("units: {a: {command: x, after: [a]}}", &["1:33 a waits for itself (remove one of these)"]),
     (
@@ -596,7 +703,7 @@ error: unknown key "comand"
  --> orkestra.yaml:4:5
   |
 4 |     comand: ["x"]
-  |     ^^^^^^ expected one of: command, cwd, env, enabled, after, restart, stop, logs
+  |     ^^^^^^ expected one of: command, cwd, env, enabled, after, restart, stop, logs, kind, user, probes, limits, hooks, on_failed
   = help: did you mean "command"?
 
 error: units.web.env.B is a list
@@ -622,7 +729,7 @@ error: units.web.env.B is a list
             "source": null,
             "key": "units.web.comand",
             "message": "unknown key \"comand\"",
-            "expected": "one of: command, cwd, env, enabled, after, restart, stop, logs",
+            "expected": "one of: command, cwd, env, enabled, after, restart, stop, logs, kind, user, probes, limits, hooks, on_failed",
             "hint": "did you mean \"command\"?",
         })
     );
@@ -679,11 +786,24 @@ fn shows_what_holds_and_why() {
             "units.web.restart.jitter = 0.1 # profile gentle",
             "units.web.restart.reset_after = 1h # profile gentle",
             "units.web.restart.limit = none # profile gentle",
+            "units.web.restart.success_codes = [] # default",
             "units.web.stop.signal = TERM # default",
             "units.web.stop.grace = 5s # default",
             "units.web.logs.max_size = 1024KB # from orkestra.yaml:6",
             "units.web.logs.keep = 5 # default",
             "units.web.logs.full = block # default",
+            "units.web.kind = service # default",
+            "units.web.user = none # default",
+            "units.web.limits.memory = none # default",
+            "units.web.limits.cpu = none # default",
+            "units.web.limits.open_files = none # default",
+            "units.web.limits.run_time = none # default",
+            "units.web.hooks.start = none # default",
+            "units.web.hooks.ready = none # default",
+            "units.web.hooks.exit = none # default",
+            "units.web.hooks.failed = none # default",
+            "units.web.hooks.timeout = 10s # default",
+            "units.web.on_failed = ignore # default",
             "agents.a.kind = claude # from orkestra.yaml:8",
             "agents.a.command = [] # default",
             "agents.a.model = none # default",
@@ -721,140 +841,6 @@ fn every_value_has_an_origin_and_every_origin_a_value() {
     sorted.sort();
     assert_eq!(sorted, loaded.origins.keys().cloned().collect::<Vec<_>>());
     assert!(keys.contains(&"units.\"a.b\".env.B".to_owned()));
-}
-
-/// Each key of the table, with the path and the text of a file that sets it to its example.
-fn every_key() -> Vec<(String, String, &'static Key)> {
-    fn walk(
-        section: &'static Section,
-        path: &str,
-        wrap: &dyn Fn(String) -> String,
-        out: &mut Vec<(String, String, &'static Key)>,
-    ) {
-        for key in section.keys {
-            let path = format!("{path}{}", key.name);
-            out.push((path.clone(), wrap(format!("{}: {}", key.name, key.example)), key));
-            match key.ty {
-                Ty::Section(inner) => {
-                    let wrap = |text| wrap(format!("{}: {{ {text} }}", key.name));
-                    walk(inner, &format!("{path}."), &wrap, out);
-                }
-                Ty::Units(inner) => {
-                    let wrap = |text: String| {
-                        let command = if text.starts_with("command") { "" } else { ", command: x" };
-                        format!("units: {{ db: {{ command: x }}, x: {{ {text}{command} }} }}")
-                    };
-                    walk(inner, "units.x.", &wrap, out);
-                }
-                Ty::Agents(inner) => {
-                    let wrap = |text: String| {
-                        let kind = if text.starts_with("kind") { "" } else { ", kind: claude" };
-                        format!("agents: {{ x: {{ {text}{kind} }} }}")
-                    };
-                    walk(inner, "agents.x.", &wrap, out);
-                }
-                _ => {}
-            }
-        }
-    }
-    let mut out = Vec::new();
-    walk(&ROOT, "", &|text| text, &mut out);
-    out
-}
-
-/// Every key of the table is read (its origin is then the file), its documented default holds,
-/// the schema has it, and docs/configuration.md explains it.
-#[test]
-fn table_reader_schema_and_document_know_the_same_keys() {
-    let docs = std::fs::read_to_string(concat!(
-        env!("CARGO_MANIFEST_DIR"),
-        "/../../docs/configuration.md"
-    ))
-    .unwrap();
-    let schema = schema();
-    let empty =
-        Machine::with("units: { x: { command: x } }\nagents: { x: { kind: claude } }").loaded();
-    let mut pointers = Vec::new();
-    for (path, text, key) in every_key() {
-        let loaded = Machine::with(&text).loaded();
-        assert_eq!(loaded.warnings, [], "{text}");
-        let is_file = |origin: &Origin| matches!(origin, Origin::File { .. });
-        let read = loaded.origins.iter().any(|(key, origin)| {
-            (*key == path || key.starts_with(&format!("{path}."))) && is_file(origin)
-        });
-        assert!(read, "{path} is not read from {text}");
-        let in_docs = path.replace(".x.", ".NAME.");
-        assert!(docs.contains(&format!("`{in_docs}`")), "docs/configuration.md lacks {in_docs}");
-        if let (Some(value), false) = (
-            show::leaves(&empty.values).into_iter().find(|(k, _)| *k == path).map(|(_, v)| v),
-            key.default.is_empty() || key.default.starts_with("the "),
-        ) {
-            let shown = value.as_str().map_or_else(|| value.to_string(), str::to_owned);
-            assert_eq!(shown.replace("null", "none"), key.default, "default of {path}");
-        }
-        let pointer = path
-            .split('.')
-            .fold(String::new(), |p, name| match name {
-                "x" => format!("{p}/additionalProperties"),
-                name => format!("{p}/properties/{name}"),
-            })
-            .replace("/restart/properties", "/restart/anyOf/1/properties");
-        assert!(schema.pointer(&pointer).is_some(), "the schema lacks {pointer}");
-        pointers.push(pointer);
-    }
-    let mut in_schema = Vec::new();
-    properties(&schema, "", &mut in_schema);
-    in_schema.sort();
-    pointers.sort();
-    assert_eq!(in_schema, pointers);
-}
-
-/// The pointer of every property in a schema.
-fn properties(schema: &Value, path: &str, out: &mut Vec<String>) {
-    match schema {
-        Value::Object(map) => {
-            for (name, value) in map {
-                let path = format!("{path}/{}", name.replace('/', "~1"));
-                if path.contains("/properties/") && path.rsplit('/').nth(1) == Some("properties") {
-                    out.push(path.clone());
-                }
-                properties(value, &path, out);
-            }
-        }
-        Value::Array(items) => {
-            for (index, value) in items.iter().enumerate() {
-                properties(value, &format!("{path}/{index}"), out);
-            }
-        }
-        _ => {}
-    }
-}
-
-#[test]
-fn every_word_of_the_table_is_known() {
-    for (path, _, key) in every_key() {
-        let Ty::Word(words) = key.ty else { continue };
-        for word in words {
-            let agent = path.starts_with("agents");
-            let text = match path.as_str() {
-                "agents.x.kind" => format!("agents: {{ x: {{ kind: {word}, command: [x] }} }}"),
-                path => {
-                    let (section, key) = path.rsplit_once('.').unwrap();
-                    let section = section.rsplit('.').next().unwrap();
-                    format!("units: {{ x: {{ command: x, {section}: {{ {key}: {word} }} }} }}")
-                }
-            };
-            let loaded = Machine::with(&text).loaded();
-            let value = get(&loaded, &path).unwrap();
-            assert_eq!(value, &json!(word), "{path} {agent}");
-        }
-    }
-    let profiles = Backoff::PROFILES.map(|(name, _)| name);
-    let words = keys::RESTART.key("profile").map(|key| key.ty);
-    assert!(matches!(words, Some(Ty::Word(words)) if words == profiles));
-    let kinds = AgentKind::ALL.map(AgentKind::as_str);
-    let words = keys::AGENT.key("kind").map(|key| key.ty);
-    assert!(matches!(words, Some(Ty::Word(words)) if words == kinds));
 }
 
 #[test]

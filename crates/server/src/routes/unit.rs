@@ -4,11 +4,17 @@ use crate::Problem;
 use crate::extract::{Body, Path, Query};
 use crate::guard::Actor;
 use crate::listen::App;
-use crate::wire::{ExitView, RestartView, SignalRequest, StopView, UnitDetail, UnitList, UnitView};
+use crate::wire::{
+    ExitView, LimitsView, ProbeAnswer, ProbeView, RestartView, SignalRequest, StartLimitView,
+    StopView, UnitDetail, UnitList, UnitView,
+};
 use axum::Json;
 use axum::extract::State;
 use orkestra_core::signal::Signal;
-use orkestra_core::unit::spec::{Policy, UnitName};
+use orkestra_core::span::Span;
+use orkestra_core::unit::hook::Moment;
+use orkestra_core::unit::probe::{Probe, Question};
+use orkestra_core::unit::spec::{Kind, OnFailed, Policy, Restart, UnitName};
 use orkestra_core::unit::{Exit, Hand, Health, Now, Rejection, State as UnitState, Unit};
 use serde::Deserialize;
 use std::time::Duration;
@@ -75,12 +81,66 @@ pub(crate) fn view_of(unit: &Unit, now: Now) -> UnitView {
         after: unit
             .spec
             .after
-            .keys()
-            .map(|name| (name.to_string(), "started".to_owned()))
+            .iter()
+            .map(|(name, condition)| (name.to_string(), condition.word().to_owned()))
             .collect(),
         last_exit: unit.last_exit.as_ref().map(exit_view),
         generation: unit.generation,
         instance: unit.instance().map(|instance| instance.to_string()),
+        kind: match unit.spec.kind {
+            Kind::Service => "service".to_owned(),
+            Kind::Oneshot => "oneshot".to_owned(),
+        },
+        ready: unit.checks().map(|checks| checks.ready.word().to_owned()),
+        live: unit.checks().map(|checks| checks.live.word().to_owned()),
+        status: unit.checks().and_then(|checks| checks.status.clone()),
+    }
+}
+
+fn probe_view(probe: &Probe, question: Question) -> ProbeView {
+    let mut asks = Vec::new();
+    asks.extend(probe.exec.as_ref().map(|command| format!("exec {}", command.join(" "))));
+    asks.extend(probe.http.as_ref().map(|http| match http.status {
+        Some(status) => format!("http {} for {status}", http.url),
+        None => format!("http {}", http.url),
+    }));
+    asks.extend(probe.tcp.as_ref().map(|address| format!("tcp {address}")));
+    asks.extend(probe.log.as_ref().map(|pattern| format!("log {pattern}")));
+    asks.extend(probe.notify.map(|_| match question {
+        Question::Ready => "notify READY=1".to_owned(),
+        Question::Live => "notify WATCHDOG=1".to_owned(),
+    }));
+    asks.extend(probe.delay.map(|delay| format!("delay {delay}")));
+    ProbeView {
+        asks,
+        every_ms: probe.every.ms(),
+        timeout_ms: probe.timeout.ms(),
+        failures: probe.failures,
+        successes: probe.successes,
+        within_ms: (question == Question::Ready).then(|| probe.within.ms()),
+    }
+}
+
+fn restart_view(restart: &Restart) -> RestartView {
+    let backoff = &restart.backoff;
+    let policy = match restart.policy {
+        Policy::Always => "always",
+        Policy::OnFailure => "on-failure",
+        Policy::Never => "never",
+    };
+    RestartView {
+        policy: policy.to_owned(),
+        profile: restart.profile.clone(),
+        initial_ms: backoff.initial.ms(),
+        factor: backoff.factor,
+        max_ms: backoff.max.ms(),
+        jitter: backoff.jitter,
+        reset_after_ms: backoff.reset_after.ms(),
+        limit: backoff.limit,
+        success_codes: restart.success_codes.clone(),
+        start_limit: restart
+            .start_limit
+            .map(|limit| StartLimitView { count: limit.count, within_ms: limit.within.ms() }),
     }
 }
 
@@ -123,31 +183,44 @@ pub(crate) async fn show(
         return Err(Problem::bad_request("the unit has just left the configuration"));
     };
     let spec = &unit.spec;
-    let backoff = &spec.restart.backoff;
-    let policy = match spec.restart.policy {
-        Policy::Always => "always",
-        Policy::OnFailure => "on-failure",
-        Policy::Never => "never",
-    };
+    let probes = [Question::Ready, Question::Live].into_iter().filter_map(|question| {
+        let probe = spec.probes.of(question)?;
+        Some((question.word().to_owned(), probe_view(probe, question)))
+    });
+    let answers = app.engine.probe_answers(name.as_str()).into_iter().map(|answer| ProbeAnswer {
+        at: answer.at.to_string(),
+        question: answer.question.word().to_owned(),
+        passed: answer.passed,
+        why: answer.why,
+        took_ms: answer.took_ms,
+    });
+    let moments = [Moment::Start, Moment::Ready, Moment::Exit, Moment::Failed];
+    let hooks = moments.into_iter().filter(|moment| spec.hooks.at(*moment).is_some());
     let dependents = units.iter().filter(|other| other.spec.after.contains_key(&name));
     Ok(Json(UnitDetail {
         unit: view_of(unit, app.engine.now()),
         cwd: spec.cwd.clone(),
         env_keys: spec.env.keys().cloned().collect(),
-        restart: RestartView {
-            policy: policy.to_owned(),
-            profile: spec.restart.profile.clone(),
-            initial_ms: backoff.initial.ms(),
-            factor: backoff.factor,
-            max_ms: backoff.max.ms(),
-            jitter: backoff.jitter,
-            reset_after_ms: backoff.reset_after.ms(),
-            limit: backoff.limit,
-        },
+        restart: restart_view(&spec.restart),
         stop: StopView { signal: spec.stop.signal.to_string(), grace_ms: spec.stop.grace.ms() },
         log_dir: app.engine.log_dir(&name).display().to_string(),
         cli: format!("orkestra unit show {name}"),
         dependents: dependents.map(|other| other.name.to_string()).collect(),
+        user: spec.user.clone(),
+        limits: LimitsView {
+            memory: spec.limits.memory,
+            cpu: spec.limits.cpu,
+            open_files: spec.limits.open_files,
+            run_time_ms: spec.limits.run_time.map(Span::ms),
+        },
+        probes: probes.collect(),
+        answers: answers.collect(),
+        hooks: hooks.map(|moment| moment.word().to_owned()).collect(),
+        on_failed: match spec.on_failed {
+            OnFailed::Ignore => "ignore".to_owned(),
+            OnFailed::StopDependents => "stop-dependents".to_owned(),
+            OnFailed::Shutdown => "shutdown".to_owned(),
+        },
     }))
 }
 
@@ -155,14 +228,18 @@ pub(crate) async fn show(
 #[derive(Debug, Deserialize, utoipa::IntoParams)]
 #[into_params(parameter_in = Query)]
 pub(crate) struct Wait {
-    /// Answer when the unit neither starts nor stops any more.
+    /// Answer when the unit neither starts nor stops any more, and is ready if it says so.
     #[serde(default)]
     wait: bool,
+    /// With `wait`, for a start: a unit without a readiness probe must have lived so long.
+    #[serde(default)]
+    verify_ms: u64,
 }
 
 async fn settled(app: &App, name: &UnitName, wait: &Wait) -> Result<Json<UnitView>, Problem> {
     let unit = if wait.wait {
-        let settled = tokio::time::timeout(WAIT_MAX, app.engine.settled(name)).await;
+        let verify = Duration::from_millis(wait.verify_ms).min(WAIT_MAX);
+        let settled = tokio::time::timeout(WAIT_MAX, app.engine.verified(name, verify)).await;
         settled.unwrap_or_else(|_| app.engine.unit(name.as_str()))
     } else {
         app.engine.unit(name.as_str())
@@ -231,5 +308,5 @@ pub(crate) async fn signal(
             Problem::bad_request(error.to_string())
         })?;
     app.engine.signal_unit(name.clone(), signal, actor.0).await?;
-    settled(&app, &name, &Wait { wait: false }).await
+    settled(&app, &name, &Wait { wait: false, verify_ms: 0 }).await
 }

@@ -8,15 +8,23 @@ use crate::unit::{Decision, Fleet, Hand, Order, State};
 use std::collections::{BTreeMap, BTreeSet};
 
 /// Every kind that units may write; the web and the CLI know these.
-const KINDS: [&str; 17] = [
+const KINDS: [&str; 27] = [
     "unit.adopted",
     "unit.configured",
     "unit.exited",
     "unit.failed",
+    "unit.healthy",
+    "unit.hook_failed",
+    "unit.hook_ran",
+    "unit.limit_exceeded",
     "unit.lost",
+    "unit.not_ready",
+    "unit.ready",
+    "unit.reloading",
     "unit.removed",
     "unit.restart_requested",
     "unit.restart_scheduled",
+    "unit.said",
     "unit.signalled",
     "unit.start_failed",
     "unit.start_requested",
@@ -25,6 +33,8 @@ const KINDS: [&str; 17] = [
     "unit.stop_requested",
     "unit.stopped",
     "unit.stopping",
+    "unit.time_extended",
+    "unit.unhealthy",
     "unit.waiting",
 ];
 

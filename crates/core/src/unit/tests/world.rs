@@ -5,7 +5,11 @@ use crate::event::{Draft, EventRef};
 use crate::id::{EventId, InstanceId};
 use crate::span::Span;
 use crate::unit::backoff::Backoff;
-use crate::unit::spec::{Condition, FullDisk, Logs, Policy, Restart, Stop, UnitName, UnitSpec};
+use crate::unit::hook::{Hooks, Moment};
+use crate::unit::probe::Probes;
+use crate::unit::spec::{
+    Condition, FullDisk, Kind, Limits, Logs, OnFailed, Policy, Restart, Stop, UnitName, UnitSpec,
+};
 use crate::unit::{
     Decision, Exit, Fleet, Found, Input, Now, Order, Rejection, Rest, State, Supply, Then, Unit,
 };
@@ -29,9 +33,17 @@ pub(super) fn spec() -> UnitSpec {
             policy: Policy::Always,
             profile: "default".to_owned(),
             backoff: Backoff { jitter: 0.0, ..Backoff::DEFAULT },
+            success_codes: Vec::new(),
+            start_limit: None,
         },
         stop: Stop { signal: crate::signal::Signal::TERM, grace: Span::from_secs(5) },
         logs: Logs { max_bytes: 1, keep: 1, full: FullDisk::Block },
+        kind: Kind::Service,
+        user: None,
+        probes: Probes::default(),
+        limits: Limits::default(),
+        hooks: Hooks::default(),
+        on_failed: OnFailed::Ignore,
     }
 }
 
@@ -46,7 +58,8 @@ pub(super) fn disabled() -> UnitSpec {
 
 pub(super) fn with_policy(policy: Policy, backoff: Backoff) -> UnitSpec {
     let backoff = Backoff { jitter: 0.0, ..backoff };
-    UnitSpec { restart: Restart { policy, profile: "p".to_owned(), backoff }, ..spec() }
+    let restart = Restart { policy, profile: "p".to_owned(), backoff, ..spec().restart };
+    UnitSpec { restart, ..spec() }
 }
 
 pub(super) fn with_command(command: &str) -> UnitSpec {
@@ -92,6 +105,7 @@ pub(super) struct Process {
 #[derive(Debug, Clone)]
 enum Timer {
     Wait(UnitName, u64),
+    Alarm(UnitName, InstanceId),
     CloseWindow,
 }
 
@@ -108,6 +122,10 @@ pub(super) struct World {
     pub(super) past: Vec<(UnitName, InstanceId)>,
     /// The daemon dies before it carries orders out.
     pub(super) loses_orders: bool,
+    /// Hooks that were ordered since somebody looked.
+    pub(super) hooks: Vec<(UnitName, Moment)>,
+    /// A unit that gave up asked for it.
+    pub(super) shut_down: bool,
     timers: Vec<(u64, Timer)>,
     laws: Laws,
     supply: Counter,
@@ -124,6 +142,8 @@ impl World {
             journal: Vec::new(),
             past: Vec::new(),
             loses_orders: false,
+            hooks: Vec::new(),
+            shut_down: false,
             timers: Vec::new(),
             laws: Laws::default(),
             supply: Counter::default(),
@@ -211,6 +231,12 @@ impl World {
                 let timer = Timer::Wait(name.clone(), *generation);
                 self.timers.push((self.now.boot_ms + delay_ms, timer));
             }
+            Order::Alarm { name, instance, delay_ms } => {
+                let timer = Timer::Alarm(name.clone(), *instance);
+                self.timers.push((self.now.boot_ms + delay_ms, timer));
+            }
+            Order::Hook { name, moment, .. } => self.hooks.push((name.clone(), *moment)),
+            Order::Shutdown { .. } => self.shut_down = true,
             Order::CloseWindow { delay_ms } => {
                 self.timers.push((self.now.boot_ms + delay_ms, Timer::CloseWindow));
             }
@@ -292,6 +318,9 @@ impl World {
                     Timer::Wait(name, generation) => {
                         self.feed(Input::WaitOver { name, generation });
                     }
+                    Timer::Alarm(name, instance) => {
+                        self.feed(Input::Alarm { name, instance, last: None });
+                    }
                     Timer::CloseWindow => {
                         self.feed(Input::CloseWindowOver);
                     }
@@ -319,7 +348,9 @@ impl World {
                 self.up(instance);
             } else if !self.obey() {
                 let pending = self.host.values().any(|p| p.kill_at.is_some());
-                if self.timers.is_empty() && !pending {
+                // Deadlines of what lives are no reason to go on.
+                let waits = self.timers.iter().any(|(_, t)| !matches!(t, Timer::Alarm(..)));
+                if !waits && !pending {
                     return;
                 }
                 self.pass(60_000);
@@ -434,6 +465,7 @@ fn rest_word(rest: Rest) -> &'static str {
 
 fn then_word(then: Then) -> &'static str {
     match then {
+        Then::Judge(verdict) => verdict.word(),
         Then::Rest(rest) => rest_word(rest),
         Then::Start => "start",
         Then::Remove => "remove",

@@ -1,0 +1,72 @@
+//! Running hooks: short programs beside a unit. One that is running when the daemon is killed is
+//! killed with it or goes on alone, and is not run again: a hook runs at most once.
+
+use crate::instance::describe;
+use crate::message::Message;
+use crate::options::Options;
+use crate::probe::{last_line, resolved};
+use orkestra_core::signal::Signal;
+use orkestra_core::unit::Input;
+use orkestra_core::unit::hook::{Hooked, Moment};
+use orkestra_core::unit::spec::{UnitName, UnitSpec};
+use orkestra_host::program;
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::Duration;
+use tokio::sync::{Semaphore, mpsc};
+
+/// What a hook may say.
+const SAID_MAX: usize = 4 << 10;
+/// So many hooks run at once; others wait.
+const AT_ONCE: usize = 16;
+
+/// A hook to run.
+pub(crate) struct Hook {
+    pub(crate) name: UnitName,
+    pub(crate) moment: Moment,
+    pub(crate) command: Vec<String>,
+    pub(crate) timeout_ms: u64,
+    pub(crate) env: Vec<(String, String)>,
+    pub(crate) generation: u64,
+}
+
+/// Runs hooks, not too many at once.
+#[derive(Clone)]
+pub(crate) struct Hooks {
+    slots: Arc<Semaphore>,
+    outbox: mpsc::Sender<Message>,
+}
+
+impl Hooks {
+    pub(crate) fn new(outbox: mpsc::Sender<Message>) -> Self {
+        Self { slots: Arc::new(Semaphore::new(AT_ONCE)), outbox }
+    }
+
+    /// Runs a hook to its end and tells how it went.
+    pub(crate) async fn run(self, hook: Hook, spec: UnitSpec, options: Options) {
+        // The semaphore is never closed.
+        let Ok(_slot) = self.slots.acquire().await else { return };
+        let mut env: BTreeMap<String, String> = options.env.iter().cloned().collect();
+        env.extend(spec.env);
+        env.extend(hook.env);
+        let env: Vec<(String, String)> = env.into_iter().collect();
+        let cwd = PathBuf::from(&spec.cwd);
+        let command = resolved(&hook.command, &cwd);
+        let limit = Duration::from_millis(hook.timeout_ms);
+        let hooked = match program::run_captured(&command, &env, &cwd, limit, SAID_MAX).await {
+            Ok(captured) => Hooked {
+                code: captured.code,
+                why: captured
+                    .signal
+                    .map(|signal| format!("killed by signal {}", Signal::name_of(signal))),
+                said: last_line(&captured.stderr).or_else(|| last_line(&captured.stdout)),
+            },
+            Err(error) => Hooked { code: None, why: Some(describe(&error)), said: None },
+        };
+        let (name, moment, generation) = (hook.name, hook.moment, hook.generation);
+        let input = Input::Hooked { name, moment, generation, hooked };
+        let message = Message::Unit { input, actor: "daemon".to_owned(), reply: None };
+        let _closing = self.outbox.send(message).await;
+    }
+}
