@@ -6,6 +6,7 @@
 #![allow(clippy::disallowed_methods, reason = "xtask is no part of the product")]
 #![allow(clippy::print_stdout, reason = "it talks to a developer")]
 
+mod bench;
 mod program;
 mod rows;
 mod setup;
@@ -43,7 +44,7 @@ enum Command {
     /// Run the long loops: crashes by the dozen, backoffs to the end
     Soak,
     /// Measure, beside a floor of the same run
-    Bench,
+    Bench(bench::Args),
     /// Write docs/openapi.json anew
     Openapi,
 }
@@ -60,7 +61,7 @@ fn main() -> Result<()> {
         Command::Lint => lint(),
         Command::Rows => rows::print(),
         Command::Soak => test::soak(),
-        Command::Bench => test::bench(),
+        Command::Bench(args) => bench::run(&args),
         Command::Openapi => test::write_openapi(),
     }
 }

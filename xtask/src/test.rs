@@ -83,36 +83,6 @@ pub(crate) fn soak() -> Result<()> {
         .run()
 }
 
-/// Figures with a floor of the same run beside them.
-pub(crate) fn bench() -> Result<()> {
-    println!("— Commits per second, beside the database alone —");
-    Program::cargo()
-        .args([
-            "run",
-            "--release",
-            "--quiet",
-            "--package",
-            "orkestra-store",
-            "--example",
-            "commits",
-        ])
-        .run()?;
-    println!("— Output of units, and from a kill to its notice —");
-    Program::cargo()
-        .args([
-            "test",
-            "--release",
-            "--quiet",
-            "--package",
-            "orkestra-host",
-            "--test",
-            "logs",
-            "--",
-        ])
-        .args(["--ignored", "--nocapture", "--test-threads", "1"])
-        .run()
-}
-
 /// The API document, from the server's own routes.
 pub(crate) fn write_openapi() -> Result<()> {
     Program::cargo()

@@ -1,0 +1,123 @@
+//! `cargo xtask bench`: what was promised, beside what the machine itself takes.
+//!
+//! Each figure is taken on the release binary, in a data folder on a real disk, beside a *floor*: the
+//! shortest C program that does the same (`xtask/bench/floor.c`), in the same run. docs/benchmarks.md
+//! says what each figure means.
+
+mod figure;
+mod fleet;
+mod lives;
+mod logs;
+pub(crate) mod machine;
+pub(crate) mod site;
+
+use crate::program::Program;
+use anyhow::{Result, bail};
+use figure::{Bound, Figure};
+use site::Tools;
+use std::path::PathBuf;
+
+/// What to measure.
+#[derive(clap::Args)]
+pub(crate) struct Args {
+    /// Fail when a figure is beyond its bound
+    #[arg(long)]
+    check: bool,
+    /// Only these parts: small, restart, logs, trees, thousand, commits
+    #[arg(long, value_name = "NAME", value_delimiter = ',')]
+    only: Vec<String>,
+    /// Print the figures as JSON
+    #[arg(long)]
+    json: bool,
+    /// Where data folders are made; the target folder by default
+    #[arg(long, value_name = "DIR")]
+    home_on: Option<PathBuf>,
+}
+
+type Part = fn(&Tools) -> Result<Vec<Figure>>;
+
+const PARTS: [(&str, Part); 6] = [
+    ("small", fleet::small),
+    ("restart", lives::restart),
+    ("logs", logs::throughput),
+    ("trees", lives::trees),
+    ("thousand", fleet::thousand),
+    ("commits", commits),
+];
+
+pub(crate) fn run(args: &Args) -> Result<()> {
+    if let Some(unknown) =
+        args.only.iter().find(|name| PARTS.iter().all(|(part, _)| part != &name.as_str()))
+    {
+        bail!("there is no part {unknown}");
+    }
+    let tools = Tools::build(args.home_on.as_deref())?;
+    // A busy neighbour hits us and the floor less. It needs root, and is left out without.
+    let before = rustix::process::setpriority_process(None, -15).is_ok();
+    if !args.json {
+        println!("{}; load {}", machine::described(), machine::load());
+        println!("data on {}; priority {}", tools.folder.display(), if before { "-15" } else { "0" });
+        println!("{}", Figure::heading());
+    }
+    let mut figures = Vec::new();
+    let mut broken = Vec::new();
+    for (name, part) in PARTS {
+        if !args.only.is_empty() && !args.only.iter().any(|only| only == name) {
+            continue;
+        }
+        match part(&tools) {
+            Ok(found) => {
+                if !args.json {
+                    for figure in &found {
+                        println!("{}", figure.line());
+                    }
+                }
+                figures.extend(found);
+            }
+            Err(error) => {
+                eprintln!("{name}: {error:#}");
+                broken.push(name);
+            }
+        }
+    }
+    if args.json {
+        let figures: Vec<_> = figures.iter().map(Figure::json).collect();
+        let whole = serde_json::json!({"machine": machine::described(), "load": machine::load(),
+            "figures": figures, "broken": broken});
+        println!("{whole:#}");
+    } else {
+        println!("load {} at the end", machine::load());
+    }
+    let over: Vec<&str> =
+        figures.iter().filter(|figure| figure.is_over()).map(|figure| figure.name).collect();
+    if !broken.is_empty() {
+        bail!("could not be measured: {}", broken.join(", "));
+    }
+    if args.check && !over.is_empty() {
+        bail!("beyond the bound: {}", over.join(", "));
+    }
+    Ok(())
+}
+
+/// The store beside the bare database.
+fn commits(_tools: &Tools) -> Result<Vec<Figure>> {
+    let printed = Program::cargo()
+        .args(["run", "--release", "--quiet", "--package", "orkestra-store", "--example"])
+        .args(["commits", "--"])
+        .arg(crate::program::target_dir()?.join("bench"))
+        .read()?;
+    let rate = |begin: &str| -> f64 {
+        let line = printed.lines().find(|line| line.starts_with(begin));
+        let before = line.and_then(|line| line.split("/s").next());
+        let word = before.and_then(|text| text.split_whitespace().next_back());
+        word.and_then(|word| word.parse().ok()).unwrap_or(f64::NAN)
+    };
+    let floor = rate("raw rusqlite");
+    let figure = |name, begin: &str| {
+        Figure::new(name, "1/s", rate(begin), Bound::None).floor(floor)
+    };
+    Ok(vec![
+        figure("commits, one caller", "store, 1 callers").note("floor: bare SQLite, one insert"),
+        figure("commits, 64 callers grouped", "store, 64 callers"),
+    ])
+}
