@@ -178,7 +178,10 @@ impl Dispatcher {
             }
         }
         self.publish(touched);
-        for order in orders {
+        // What is begun comes before what is tidied away: people wait for the one only.
+        let (tidied, begun): (Vec<_>, Vec<_>) =
+            orders.into_iter().partition(|order| matches!(order, Order::Release { .. }));
+        for order in begun.into_iter().chain(tidied) {
             self.carry_out(order);
         }
         for (id, order) in run_orders {

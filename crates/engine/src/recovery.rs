@@ -13,6 +13,7 @@ use crate::probe::Probers;
 use crate::run::{self, Runs};
 use crate::tasks::{TaskKind, Tasks};
 use crate::unit::Units;
+use futures::StreamExt;
 use orkestra_core::event::{Draft, Topic};
 use orkestra_core::id::InstanceId;
 use orkestra_core::run::{Run, RunInput, RunState};
@@ -28,6 +29,9 @@ use tokio::sync::{mpsc, watch};
 
 /// Messages that may wait for the dispatcher; senders wait when it is full.
 const INBOX: usize = 4096;
+
+/// How many shims are asked at once at the start: more would only wait for each other.
+const ASKED_AT_ONCE: usize = 64;
 
 /// How long a stray gets before it is killed.
 const STRAY_GRACE: Duration = Duration::from_secs(5);
@@ -163,7 +167,8 @@ async fn take_over(dispatcher: &mut Dispatcher, term: u64, other_boot: bool) -> 
         started,
     )])];
     let store = dispatcher.options.store.clone();
-    let mut claim = Claim { store, run_dir, term };
+    let mut claim = Claim { store, run_dir, term, asked: BTreeMap::new() };
+    claim.ask_all().await;
     let mut known: BTreeSet<InstanceId> = BTreeSet::new();
     let lives: Vec<(Unit, InstanceId)> = dispatcher
         .fleet
@@ -197,12 +202,36 @@ struct Claim {
     store: Store,
     run_dir: PathBuf,
     term: u64,
+    /// What each said that answered at once.
+    asked: BTreeMap<InstanceId, Adopted>,
 }
 
 impl Claim {
+    /// Asks every instance that has a folder, many at a time: a shim that does not answer costs
+    /// seconds, and must not cost them for each of a thousand others.
+    async fn ask_all(&mut self) {
+        let folders = instance::list_instances(&self.run_dir).unwrap_or_default();
+        let ids = folders.iter().filter_map(|folder| folder.parse::<InstanceId>().ok());
+        let (run_dir, term) = (&self.run_dir, self.term);
+        let asked = futures::stream::iter(ids)
+            .map(|id| async move { (id, instance::adopt(run_dir, &id.to_string(), term).await) })
+            .buffer_unordered(ASKED_AT_ONCE)
+            .filter_map(|(id, adopted)| async move {
+                // Trouble is met one by one, and with patience, by `adopt`.
+                match adopted {
+                    Err(_) | Ok(Adopted::Superseded { .. }) => None,
+                    Ok(adopted) => Some((id, adopted)),
+                }
+            });
+        self.asked = asked.collect().await;
+    }
+
     /// What became of an instance; one that cannot be looked at is looked at again, since nothing
     /// may be started in its place.
     async fn adopt(&mut self, id: InstanceId) -> Adopted {
+        if let Some(adopted) = self.asked.remove(&id) {
+            return adopted;
+        }
         let id = id.to_string();
         let mut wait = Duration::from_millis(100);
         loop {

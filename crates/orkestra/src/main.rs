@@ -11,9 +11,18 @@ mod terminal;
 use clap::Parser;
 use std::process::ExitCode;
 
+/// Threads that may wait for a disk at once. A thousand units that start together would make
+/// hundreds otherwise, each with a stack and a heap of its own.
+const BLOCKING_THREADS: usize = 16;
+
 fn main() -> ExitCode {
     let cli = cli::Cli::parse();
-    let runtime = match tokio::runtime::Builder::new_multi_thread().enable_all().build() {
+    let mut threads = match &cli.command {
+        cli::Command::Up(_) => tokio::runtime::Builder::new_multi_thread(),
+        // A command asks one question: threads would cost more than the answer.
+        _ => tokio::runtime::Builder::new_current_thread(),
+    };
+    let runtime = match threads.max_blocking_threads(BLOCKING_THREADS).enable_all().build() {
         Ok(runtime) => runtime,
         Err(error) => {
             terminal::complain(&format!("error: the runtime cannot be started: {error}"));

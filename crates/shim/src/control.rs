@@ -131,6 +131,11 @@ impl Connections {
         all
     }
 
+    /// Whether any daemon listens.
+    pub(crate) fn is_heard(&self) -> bool {
+        (0..ROOM).any(|at| self.is_greeted(at))
+    }
+
     fn is_greeted(&self, at: usize) -> bool {
         matches!(self.slots.get(at), Some(Some(connection)) if connection.term.is_some())
     }

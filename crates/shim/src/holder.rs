@@ -29,6 +29,8 @@ const KILL_AGAIN_MS: u64 = 5;
 const DRAIN_FOR_MS: u64 = 10_000;
 const DRAIN_MIN_MS: u64 = 500;
 const RECORD_AGAIN_MS: u64 = 1_000;
+/// How long a daemon that heard of the end may take to commit it before we write it down too.
+const RECORD_AFTER_MS: u64 = 100;
 
 /// Where the instance is on its way to the end.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -223,7 +225,8 @@ impl<'a> Holder<'a> {
             Phase::Draining { .. } => self.drain(now),
             _ => {}
         }
-        if self.record_at.is_some_and(|at| at <= now) {
+        // A daemon that is gone commits nothing.
+        if self.record_at.is_some_and(|at| at <= now || !self.connections.is_heard()) {
             self.record();
         }
     }
@@ -388,9 +391,14 @@ impl<'a> Holder<'a> {
             sys::dead(self.leader, false);
         }
         // The news first: syncing the record takes a disk's time, and until it is released this
-        // process remembers anyway.
+        // process remembers anyway. A daemon that hears it commits it in a moment and lets us go;
+        // then no record is needed, and the disk is left to the commit.
         self.connections.say_all(&exit.line(false));
-        self.record();
+        if self.connections.is_heard() {
+            self.record_at = Some(sys::now_ms() + RECORD_AFTER_MS);
+        } else {
+            self.record();
+        }
     }
 
     /// Without room on the disk the status stays in memory and is written when there is room.

@@ -125,8 +125,9 @@ pub(super) fn thousand(tools: &Tools) -> Result<Vec<Figure>> {
     let shim = Figure::new("memory per shim, PSS", "KB", mean, Bound::Most(150.0));
     let status = status(tools, &fleet.site)?;
     let (daemon_idle, shims_idle) = fleet.idle()?;
-    let idle = Figure::new("idle CPU, 1,000 units", "%", daemon_idle + shims_idle, Bound::Most(1.0))
-        .note(format!("daemon {daemon_idle:.3}, shims {shims_idle:.3}; 30 s"));
+    let idle =
+        Figure::new("idle CPU, 1,000 units", "%", daemon_idle + shims_idle, Bound::Most(1.0))
+            .note(format!("daemon {daemon_idle:.3}, shims {shims_idle:.3}; 30 s"));
     let adopted = adoption(&mut fleet)?;
     let down = fleet.site.down()?;
     if !fleet.site.processes().is_empty() {

@@ -32,10 +32,7 @@ pub(super) fn restart(tools: &Tools) -> Result<Vec<Figure>> {
     let theirs = Fifo::stamps(&site.file("theirs"))?;
     let child = tools.child.display().to_string();
     let line = unit("one", &[&child, "stamp", &ours.shown()], AT_ONCE);
-    std::fs::write(
-        site.file("orkestra.yaml"),
-        format!("listen: {{ port: 0 }}\nunits:\n{line}"),
-    )?;
+    std::fs::write(site.file("orkestra.yaml"), format!("listen: {{ port: 0 }}\nunits:\n{line}"))?;
     site.up()?;
     let floor = Floor::start(tools, &["hold", "1", &child, "stamp", &theirs.shown()])?;
     let mut living = (ours.next(PATIENCE)?, theirs.next(PATIENCE)?);
@@ -86,8 +83,7 @@ pub(super) fn trees(tools: &Tools) -> Result<Vec<Figure>> {
         let stamps = Fifo::stamps(&site.file("stamps"))?;
         let alive = Fifo::ending(&site.file("alive"))?;
         let command = [child.as_str(), "tree", &stamps.shown(), &alive.shown()];
-        let lines: String =
-            (0..TREES).map(|n| unit(&format!("tree-{n}"), &command, "")).collect();
+        let lines: String = (0..TREES).map(|n| unit(&format!("tree-{n}"), &command, "")).collect();
         std::fs::write(
             site.file("orkestra.yaml"),
             format!("listen: {{ port: 0 }}\nunits:\n{lines}"),

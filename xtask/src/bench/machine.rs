@@ -55,8 +55,7 @@ impl Fifo {
         )
         .with_context(|| format!("cannot make {}", path.display()))?;
         rustix::process::umask(made);
-        let end =
-            rustix::fs::open(path, way | OFlags::CLOEXEC | OFlags::NONBLOCK, Mode::empty())?;
+        let end = rustix::fs::open(path, way | OFlags::CLOEXEC | OFlags::NONBLOCK, Mode::empty())?;
         Ok(Self { path: path.to_owned(), end })
     }
 
@@ -195,8 +194,7 @@ pub(crate) fn marked(marks: &[&str]) -> BTreeMap<u32, String> {
     let own = std::process::id();
     let Ok(entries) = std::fs::read_dir("/proc") else { return found };
     for entry in entries.flatten() {
-        let Some(pid) = entry.file_name().to_str().and_then(|name| name.parse::<u32>().ok())
-        else {
+        let Some(pid) = entry.file_name().to_str().and_then(|name| name.parse::<u32>().ok()) else {
             continue;
         };
         if pid != own

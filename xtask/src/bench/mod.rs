@@ -56,7 +56,11 @@ pub(crate) fn run(args: &Args) -> Result<()> {
     let before = rustix::process::setpriority_process(None, -15).is_ok();
     if !args.json {
         println!("{}; load {}", machine::described(), machine::load());
-        println!("data on {}; priority {}", tools.folder.display(), if before { "-15" } else { "0" });
+        println!(
+            "data on {}; priority {}",
+            tools.folder.display(),
+            if before { "-15" } else { "0" }
+        );
         println!("{}", Figure::heading());
     }
     let mut figures = Vec::new();
@@ -113,9 +117,8 @@ fn commits(_tools: &Tools) -> Result<Vec<Figure>> {
         word.and_then(|word| word.parse().ok()).unwrap_or(f64::NAN)
     };
     let floor = rate("raw rusqlite");
-    let figure = |name, begin: &str| {
-        Figure::new(name, "1/s", rate(begin), Bound::None).floor(floor)
-    };
+    let figure =
+        |name, begin: &str| Figure::new(name, "1/s", rate(begin), Bound::None).floor(floor);
     Ok(vec![
         figure("commits, one caller", "store, 1 callers").note("floor: bare SQLite, one insert"),
         figure("commits, 64 callers grouped", "store, 64 callers"),

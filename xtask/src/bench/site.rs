@@ -99,10 +99,8 @@ impl<'a> Site<'a> {
 
     /// Begins `orkestra up`; when it began.
     pub(crate) fn begin(&mut self) -> Result<u64> {
-        let log = std::fs::OpenOptions::new()
-            .append(true)
-            .create(true)
-            .open(self.file("daemon.log"))?;
+        let log =
+            std::fs::OpenOptions::new().append(true).create(true).open(self.file("daemon.log"))?;
         let mut command = self.command();
         command.arg("up").stdout(Stdio::piped()).stderr(log);
         let began = machine::now_ns();
