@@ -233,7 +233,7 @@ impl<'a> Holder<'a> {
 
     fn read_output(&mut self, stream: Stream, now: u64) {
         if let Some(Output::Log(pipes)) = &mut self.output {
-            pipes.readable(stream, now);
+            pipes.readable(stream, &self.epoll, now);
         }
     }
 

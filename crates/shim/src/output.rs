@@ -11,12 +11,16 @@ pub(crate) const TAG_STDOUT: u64 = 3;
 pub(crate) const TAG_STDERR: u64 = 4;
 pub(crate) const TAG_FILES: u64 = 5;
 
-/// Wanted size of the pipes.
-const PIPE_BYTES: i32 = 1 << 20;
-/// After a smaller read the pipe is left alone for a moment, so that a unit which writes line by
-/// line does not wake us for each of them.
+/// Size of the pipe of a unit that writes much. Others keep what the kernel gave them: large pipes
+/// cost memory, and an ordinary user may have only some of them.
+const LARGE_PIPE: i32 = 1 << 20;
+const SMALL_PIPE: i32 = 64 << 10;
+/// After a smaller read the pipe is left alone for a moment. Nobody listens to it meanwhile, so
+/// that a unit which writes line by line wakes us once for many of them: waking is what costs.
 const SMALL_READ: usize = 16 << 10;
 const COALESCE_MS: u64 = 1;
+/// After so many full gulps others are heard: signals, daemons, the other stream.
+const GULPS: usize = 8;
 /// Silence after which an unfinished line is shown and buffers are given back.
 const QUIET_MS: u64 = 1_000;
 /// News about raw files at most this often.
@@ -39,16 +43,11 @@ impl Output {
                 let (stdout, to_stdout) = sys::pipe()?;
                 let (stderr, to_stderr) = sys::pipe()?;
                 for (pipe, tag) in [(&stdout, TAG_STDOUT), (&stderr, TAG_STDERR)] {
-                    sys::enlarge_pipe(pipe, PIPE_BYTES);
-                    sys::epoll_set(epoll, libc::EPOLL_CTL_ADD, pipe, ARMED, tag)?;
+                    sys::epoll_set(epoll, libc::EPOLL_CTL_ADD, pipe, libc::EPOLLIN, tag)?;
                 }
-                let pipes = Pipes {
-                    log,
-                    ends: [Some(stdout), Some(stderr)],
-                    armed: [true; 2],
-                    arm_at: 0,
-                    quiet_at: None,
-                };
+                let end = |pipe, tag| End { pipe: Some(pipe), tag, read_at: None, large: false };
+                let ends = [end(stdout, TAG_STDOUT), end(stderr, TAG_STDERR)];
+                let pipes = Pipes { log, ends, quiet_at: None };
                 Ok((Self::Log(pipes), (to_stdout, to_stderr)))
             }
             options::Output::Raw { stdout, stderr, cap } => {
@@ -69,49 +68,69 @@ impl Output {
 /// One event, then silence until we ask again: that is what makes pausing cheap.
 const ARMED: i32 = libc::EPOLLIN | libc::EPOLLONESHOT;
 
+/// The read end of a pipe.
+struct End {
+    pipe: Option<OwnedFd>,
+    tag: u64,
+    /// When it is read next; `None` while we listen to it.
+    read_at: Option<u64>,
+    large: bool,
+}
+
 /// The read ends of the unit's output pipes.
 pub(crate) struct Pipes {
     pub(crate) log: Log,
-    ends: [Option<OwnedFd>; 2],
-    armed: [bool; 2],
-    arm_at: u64,
+    ends: [End; 2],
     quiet_at: Option<u64>,
 }
 
 impl Pipes {
     fn next_deadline(&self) -> Option<u64> {
-        let resting = self.armed == [true; 2];
-        let arm = (!resting && !self.log.is_blocked()).then_some(self.arm_at);
-        [arm, self.log.next_deadline(), self.quiet_at].into_iter().flatten().min()
+        let read = self.ends.iter().filter_map(|end| end.read_at).min();
+        let read = read.filter(|_| !self.log.is_blocked());
+        [read, self.log.next_deadline(), self.quiet_at].into_iter().flatten().min()
     }
 
-    pub(crate) fn readable(&mut self, stream: Stream, now: u64) {
-        let at = stream as usize;
-        if let Some(armed) = self.armed.get_mut(at) {
-            *armed = false;
-        }
-        self.arm_at = now;
-        if self.log.is_blocked() {
-            return;
-        }
-        let Some(Some(pipe)) = self.ends.get(at) else { return };
-        match self.log.take(pipe, stream, GULP) {
-            // The unit closed its output. That is its right and says nothing about its life.
-            Ok(0) => self.close(at),
-            Ok(len) => {
-                self.quiet_at = Some(now + QUIET_MS);
-                if len < SMALL_READ {
-                    self.arm_at = now + COALESCE_MS;
+    /// Something came after a silence: we read at once and stop listening. A pipe that is listened
+    /// to costs its writer a look at us for each line.
+    pub(crate) fn readable(&mut self, stream: Stream, epoll: &OwnedFd, now: u64) {
+        let Some(end) = self.ends.get_mut(stream as usize) else { return };
+        let Some(pipe) = &end.pipe else { return };
+        let _ = sys::epoll_set(epoll, libc::EPOLL_CTL_DEL, pipe, 0, end.tag);
+        end.read_at = Some(now);
+        self.read(stream, epoll, now);
+    }
+
+    fn read(&mut self, stream: Stream, epoll: &OwnedFd, now: u64) {
+        let Some(end) = self.ends.get_mut(stream as usize) else { return };
+        for _ in 0..GULPS {
+            if self.log.is_blocked() {
+                return;
+            }
+            let Some(pipe) = &end.pipe else { return };
+            match self.log.take(pipe, stream, GULP) {
+                // The unit closed its output. That is its right and says nothing about its life.
+                Ok(0) => end.close(),
+                Ok(len) => {
+                    self.quiet_at = Some(now + QUIET_MS);
+                    if len < SMALL_READ {
+                        end.read_at = Some(now + COALESCE_MS);
+                        return;
+                    }
+                    end.resize(true);
+                }
+                // Nothing came in the meantime: now it is worth listening.
+                Err(libc::EAGAIN) => {
+                    let listened =
+                        sys::epoll_set(epoll, libc::EPOLL_CTL_ADD, pipe, libc::EPOLLIN, end.tag);
+                    end.read_at = listened.is_err().then_some(now + QUIET_MS);
+                    return;
+                }
+                Err(_) => {
+                    end.read_at = Some(now + COALESCE_MS);
+                    return;
                 }
             }
-            Err(_) => {}
-        }
-    }
-
-    fn close(&mut self, at: usize) {
-        if let (Some(end), Some(armed)) = (self.ends.get_mut(at), self.armed.get_mut(at)) {
-            *end = None;
-            *armed = true;
         }
     }
 
@@ -120,13 +139,10 @@ impl Pipes {
         if self.log.next_deadline().is_some_and(|at| at <= now) {
             self.log.pump();
         }
-        if !self.log.is_blocked() && self.arm_at <= now {
-            for (at, tag) in [(0, TAG_STDOUT), (1, TAG_STDERR)] {
-                if let (Some(Some(end)), Some(armed)) = (self.ends.get(at), self.armed.get_mut(at))
-                    && !*armed
-                {
-                    *armed = sys::epoll_set(epoll, libc::EPOLL_CTL_MOD, end, ARMED, tag).is_ok();
-                }
+        for (at, stream) in [(0, Stream::Stdout), (1, Stream::Stderr)] {
+            let due = self.ends.get(at).and_then(|end| end.read_at).is_some_and(|at| at <= now);
+            if due {
+                self.read(stream, epoll, now);
             }
         }
         if self.log.is_blocked() {
@@ -136,6 +152,9 @@ impl Pipes {
             self.quiet_at = None;
             self.log.write_partial(false);
             self.log.rest();
+            for end in &mut self.ends {
+                end.resize(false);
+            }
         }
     }
 
@@ -144,7 +163,8 @@ impl Pipes {
     pub(crate) fn drain(&mut self) -> bool {
         self.log.pump();
         for (at, stream) in [(0, Stream::Stdout), (1, Stream::Stderr)] {
-            let Some(Some(pipe)) = self.ends.get(at) else { continue };
+            let Some(end) = self.ends.get_mut(at) else { continue };
+            let Some(pipe) = &end.pipe else { continue };
             let mut left = sys::waiting(pipe);
             while left > 0 {
                 if self.log.is_blocked() {
@@ -158,7 +178,7 @@ impl Pipes {
             if self.log.is_blocked() {
                 return false;
             }
-            self.close(at);
+            end.close();
         }
         self.log.write_partial(true);
         !self.log.is_blocked()
@@ -167,10 +187,28 @@ impl Pipes {
     /// Ends the log, with or without the rest.
     pub(crate) fn end(&mut self) {
         self.log.give_up();
-        self.close(0);
-        self.close(1);
+        for end in &mut self.ends {
+            end.close();
+        }
         self.quiet_at = None;
         self.log.rest();
+    }
+}
+
+impl End {
+    fn close(&mut self) {
+        self.pipe = None;
+        self.read_at = None;
+    }
+
+    /// Refusal is no error: with a small pipe the unit waits for us more often.
+    fn resize(&mut self, large: bool) {
+        if let Some(pipe) = &self.pipe
+            && self.large != large
+        {
+            self.large = large;
+            sys::resize_pipe(pipe, if large { LARGE_PIPE } else { SMALL_PIPE });
+        }
     }
 }
 

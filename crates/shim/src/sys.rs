@@ -204,7 +204,7 @@ pub(crate) fn pipe() -> Result<(OwnedFd, OwnedFd), Errno> {
 
 /// A large pipe lets a chatty unit run on without one wake-up per line. Refusal is no error:
 /// ordinary users have a limit over all their pipes.
-pub(crate) fn enlarge_pipe(fd: &impl AsRawFd, bytes: c_int) {
+pub(crate) fn resize_pipe(fd: &impl AsRawFd, bytes: c_int) {
     // SAFETY: no pointers.
     unsafe {
         libc::fcntl(fd.as_raw_fd(), libc::F_SETPIPE_SZ, bytes);
