@@ -9,6 +9,7 @@ pub mod health;
 pub mod id;
 pub mod job;
 pub mod run;
+pub mod secret;
 pub mod signal;
 pub mod span;
 pub mod unit;

@@ -1,5 +1,6 @@
 //! One batch of decisions as one command of the store.
 
+use crate::secret::Secrets;
 use orkestra_core::agent::Usage;
 use orkestra_core::event::{Cause, Draft, EventRef, Topic};
 use orkestra_core::id::RunId;
@@ -146,8 +147,12 @@ impl Batch {
         self.push(drafts);
     }
 
-    /// Writes everything: the body of one command.
-    pub(crate) fn write(&self, tx: &mut dyn Write) -> Result<Latest, StoreError> {
+    /// Writes everything: the body of one command. No event holds the value of a known secret.
+    pub(crate) fn write(
+        &self,
+        tx: &mut dyn Write,
+        secrets: &Secrets,
+    ) -> Result<Latest, StoreError> {
         let mut references: Vec<Option<EventRef>> = Vec::with_capacity(self.entries.len());
         let mut latest = Latest::default();
         for entry in &self.entries {
@@ -162,6 +167,7 @@ impl Batch {
                 continue;
             }
             let mut draft = entry.draft.clone();
+            secrets.redact_value(&mut draft.body);
             if let Cause::Earlier(index) = draft.cause {
                 let earlier = references.get(index).copied().flatten();
                 draft.cause = earlier.map_or(Cause::Root, Cause::Event);

@@ -3,6 +3,7 @@
 use crate::error::Error;
 use crate::message::Message;
 use crate::options::Agents;
+use crate::secret::{CheckedSecret, Secrets};
 use crate::upkeep::Upkeep;
 use orkestra_agents::discover::{Discovery, discover};
 use orkestra_core::event::Draft;
@@ -46,6 +47,7 @@ pub struct NewRun {
 
 /// What readers see without asking the dispatcher; only the dispatcher writes it.
 pub(crate) struct View {
+    pub(crate) secrets: Secrets,
     pub(crate) fleet: RwLock<Fleet>,
     pub(crate) agents: RwLock<Agents>,
     /// Written by whoever reads the configuration, too.
@@ -241,6 +243,24 @@ impl Handle {
         discover(&read(&self.view.agents), |program| {
             orkestra_host::program::find_program(program, &path)
         })
+    }
+
+    /// What is known of secrets, for whoever shows what programs printed.
+    pub fn secrets(&self) -> &Secrets {
+        &self.view.secrets
+    }
+
+    /// Looks whether the secrets of the configuration are there: of one unit or agent, or of all.
+    pub async fn check_secrets(&self, of: Option<&str>) -> Vec<CheckedSecret> {
+        let units = self.units().into_iter().map(|unit| (unit.name.to_string(), unit.spec.env));
+        let agents = read(&self.view.agents).into_iter().map(|(name, agent)| (name, agent.env));
+        let mut checked = Vec::new();
+        for (name, env) in units.chain(agents) {
+            if of.is_none_or(|of| of == name) {
+                checked.extend(self.view.secrets.check(&env, &name).await);
+            }
+        }
+        checked
     }
 
     /// Begins a run. Asking again with the same key gives the run that was begun.

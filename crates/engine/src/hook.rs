@@ -5,6 +5,7 @@ use crate::instance::describe;
 use crate::message::Message;
 use crate::options::Options;
 use crate::probe::{last_line, resolved};
+use crate::secret::Secrets;
 use orkestra_core::signal::Signal;
 use orkestra_core::unit::Input;
 use orkestra_core::unit::hook::{Hooked, Moment};
@@ -36,11 +37,12 @@ pub(crate) struct Hook {
 pub(crate) struct Hooks {
     slots: Arc<Semaphore>,
     outbox: mpsc::Sender<Message>,
+    secrets: Secrets,
 }
 
 impl Hooks {
-    pub(crate) fn new(outbox: mpsc::Sender<Message>) -> Self {
-        Self { slots: Arc::new(Semaphore::new(AT_ONCE)), outbox }
+    pub(crate) fn new(outbox: mpsc::Sender<Message>, secrets: Secrets) -> Self {
+        Self { slots: Arc::new(Semaphore::new(AT_ONCE)), outbox, secrets }
     }
 
     /// Runs a hook to its end and tells how it went.
@@ -48,25 +50,33 @@ impl Hooks {
         // The semaphore is never closed.
         let Ok(_slot) = self.slots.acquire().await else { return };
         let mut env: BTreeMap<String, String> = options.env.iter().cloned().collect();
-        env.extend(spec.env);
-        env.extend(hook.env);
-        let env: Vec<(String, String)> = env.into_iter().collect();
-        let cwd = PathBuf::from(&spec.cwd);
-        let command = resolved(&hook.command, &cwd);
-        let limit = Duration::from_millis(hook.timeout_ms);
-        let hooked = match program::run_captured(&command, &env, &cwd, limit, SAID_MAX).await {
-            Ok(captured) => Hooked {
-                code: captured.code,
-                why: captured
-                    .signal
-                    .map(|signal| format!("killed by signal {}", Signal::name_of(signal))),
-                said: last_line(&captured.stderr).or_else(|| last_line(&captured.stdout)),
-            },
-            Err(error) => Hooked { code: None, why: Some(describe(&error)), said: None },
+        env.extend(spec.env.clone());
+        env.extend(hook.env.clone());
+        let mut env: Vec<(String, String)> = env.into_iter().collect();
+        let hooked = match self.secrets.fill_beside(&spec.env, &mut env).await {
+            Ok(()) => self.hooked(&hook, &env, &spec).await,
+            Err(why) => Hooked { code: None, why: Some(why), said: None },
         };
         let (name, moment, generation) = (hook.name, hook.moment, hook.generation);
         let input = Input::Hooked { name, moment, generation, hooked };
         let message = Message::Unit { input, actor: "daemon".to_owned(), reply: None };
         let _closing = self.outbox.send(message).await;
+    }
+
+    async fn hooked(&self, hook: &Hook, env: &[(String, String)], spec: &UnitSpec) -> Hooked {
+        let told = |line: String| self.secrets.redact(&line).into_owned();
+        let cwd = PathBuf::from(&spec.cwd);
+        let command = resolved(&hook.command, &cwd);
+        let limit = Duration::from_millis(hook.timeout_ms);
+        match program::run_captured(&command, env, &cwd, limit, SAID_MAX).await {
+            Ok(captured) => Hooked {
+                code: captured.code,
+                why: captured
+                    .signal
+                    .map(|signal| format!("killed by signal {}", Signal::name_of(signal))),
+                said: last_line(&captured.stderr).or_else(|| last_line(&captured.stdout)).map(told),
+            },
+            Err(error) => Hooked { code: None, why: Some(describe(&error)), said: None },
+        }
     }
 }

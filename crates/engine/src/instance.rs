@@ -2,6 +2,7 @@
 
 use crate::message::Message;
 use crate::options::Options;
+use crate::secret::Secrets;
 use crate::tasks::Tasks;
 use orkestra_core::id::InstanceId;
 use orkestra_core::signal::Signal;
@@ -37,6 +38,7 @@ pub(crate) struct Actors {
     pub(crate) launcher: Arc<Launcher>,
     pub(crate) outbox: mpsc::Sender<Message>,
     pub(crate) tasks: Tasks,
+    pub(crate) secrets: Secrets,
     controls: HashMap<InstanceId, Controls>,
 }
 
@@ -47,8 +49,9 @@ impl Actors {
         launcher: Arc<Launcher>,
         outbox: mpsc::Sender<Message>,
         tasks: Tasks,
+        secrets: Secrets,
     ) -> Self {
-        Self { options, term, launcher, outbox, tasks, controls: HashMap::new() }
+        Self { options, term, launcher, outbox, tasks, secrets, controls: HashMap::new() }
     }
 
     /// Opens the way of words to a new actor.

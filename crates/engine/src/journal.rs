@@ -5,6 +5,7 @@
 //! no waiting helps is written as far as it can be, so that one bad event holds up nothing.
 
 use crate::commit::{Batch, Latest};
+use crate::secret::Secrets;
 use jiff::{SignedDuration, Timestamp};
 use orkestra_core::event::{Draft, Topic};
 use orkestra_core::id::RunId;
@@ -35,6 +36,7 @@ struct Pending {
 /// The dispatcher's way into the store.
 pub(crate) struct Journal {
     store: Store,
+    secrets: Secrets,
     reserve: PathBuf,
     freed_at: Option<Timestamp>,
     pending: Pending,
@@ -68,10 +70,11 @@ fn may_pass(error: &StoreError) -> bool {
 }
 
 impl Journal {
-    pub(crate) fn new(store: Store, home: &std::path::Path) -> Self {
+    pub(crate) fn new(store: Store, home: &std::path::Path, secrets: Secrets) -> Self {
         let reserve = home.join("reserve");
         Self {
             store,
+            secrets,
             reserve,
             freed_at: None,
             pending: Pending::default(),
@@ -222,8 +225,8 @@ impl Journal {
     }
 
     async fn write(&self, batch: &Arc<Batch>) -> Result<Latest, StoreError> {
-        let batch = Arc::clone(batch);
-        let committed = self.store.write(move |tx| batch.write(tx)).await?;
+        let (batch, secrets) = (Arc::clone(batch), self.secrets.clone());
+        let committed = self.store.write(move |tx| batch.write(tx, &secrets)).await?;
         Ok(committed.value)
     }
 }

@@ -298,7 +298,9 @@ impl Prober {
         let mut env: BTreeMap<String, String> = self.options.env.iter().cloned().collect();
         env.extend(self.spec.env.clone());
         env.insert("ORKESTRA_UNIT".to_owned(), self.name.to_string());
-        let env: Vec<(String, String)> = env.into_iter().collect();
+        let mut env: Vec<(String, String)> = env.into_iter().collect();
+        let secrets = &self.view.secrets;
+        secrets.fill_beside(&self.spec.env, &mut env).await?;
         let cwd = Path::new(&self.spec.cwd);
         let command: Vec<String> = resolved(command, cwd);
         match program::run_captured(&command, &env, cwd, limit, SAID_MAX).await {
@@ -310,7 +312,7 @@ impl Prober {
                     (None, None) => "its probe ended".to_owned(),
                 };
                 match last_line(&captured.stderr).or_else(|| last_line(&captured.stdout)) {
-                    Some(said) => Err(format!("{how}: {said}")),
+                    Some(said) => Err(format!("{how}: {}", secrets.redact(&said))),
                     None => Err(how),
                 }
             }

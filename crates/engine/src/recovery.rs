@@ -11,6 +11,7 @@ use crate::message::Message;
 use crate::options::Options;
 use crate::probe::Probers;
 use crate::run::{self, Runs};
+use crate::secret::Secrets;
 use crate::tasks::{TaskKind, Tasks};
 use crate::unit::Units;
 use futures::StreamExt;
@@ -65,7 +66,9 @@ pub async fn start(options: Options, tasks: &Tasks) -> Result<Handle, Error> {
     })?;
     let launcher = Arc::new(launcher);
     let (outbox, inbox) = mpsc::channel(INBOX);
+    let secrets = Secrets::new(options.env.clone());
     let view = Arc::new(View {
+        secrets: secrets.clone(),
         fleet: RwLock::new(fleet.clone()),
         agents: RwLock::new(options.agents.clone()),
         upkeep: RwLock::new(options.upkeep.clone()),
@@ -91,14 +94,14 @@ pub async fn start(options: Options, tasks: &Tasks) -> Result<Handle, Error> {
     };
     let actors = || {
         let (options, launcher) = (options.clone(), Arc::clone(&launcher));
-        Actors::new(options, term, launcher, outbox.clone(), tasks.clone())
+        Actors::new(options, term, launcher, outbox.clone(), tasks.clone(), secrets.clone())
     };
     let (unit_actors, run_actors) = (Units::new(actors()), Runs::new(actors()));
     let probers = Probers::new(options.clone(), outbox.clone(), tasks.clone(), Arc::clone(&view));
     let mut dispatcher = Dispatcher {
         probers,
-        hooks: Hooks::new(outbox.clone()),
-        journal: Journal::new(options.store.clone(), &options.home),
+        hooks: Hooks::new(outbox.clone(), secrets.clone()),
+        journal: Journal::new(options.store.clone(), &options.home, secrets.clone()),
         options,
         fleet,
         runs,
@@ -295,7 +298,8 @@ async fn found_of_unit(
                 exit.uptime_ms = u64::try_from(lived).unwrap_or(0);
             }
             let logs = dispatcher.options.home.join("logs").join(unit.name.as_str());
-            exit.last_lines = crate::unit::last_lines(&logs, began).await;
+            let lines = crate::unit::last_lines(&logs, began).await;
+            exit.last_lines = dispatcher.unit_actors.told(unit, lines);
             Some(Found::Exited(exit))
         }
         Adopted::Lost { handle } => {

@@ -11,8 +11,10 @@ use crate::instance::{
 };
 use crate::message::Message;
 use crate::options::Agents;
+use crate::secret::Secrets;
 use crate::tasks::TaskKind;
 use orkestra_agents::{Adapter, AgentSpec, Kind, ProcessExit, RunRequest, adapter, command};
+use orkestra_core::agent::AgentEvent;
 use orkestra_core::id::{InstanceId, RunId};
 use orkestra_core::run::{ChangedFile, Run, RunInput, RunOrder, Streamed, Worktree};
 use orkestra_core::signal::Signal;
@@ -126,12 +128,17 @@ impl Runs {
     fn launch(&mut self, run: &Run, instance: InstanceId, spec: &AgentSpec) {
         let (id, outbox) = (run.id, self.actors.outbox.clone());
         let actor = self.actor(run, instance);
-        let launch = match self.launch_of(run, instance, spec) {
+        let mut launch = match self.launch_of(run, instance, spec) {
             Ok(launch) => launch,
             Err(why) => return self.refuse(id, why),
         };
         let launcher = Arc::clone(&self.actors.launcher);
+        let (secrets, env) = (self.actors.secrets.clone(), spec.env.clone());
         self.actors.tasks.spawn(TaskKind::Run, async move {
+            if let Err(why) = secrets.fill(&env, &mut launch.env).await {
+                let why = format!("Its agent could not be started: {why}.");
+                return say(&outbox, id, RunInput::Refused { why }).await;
+            }
             match launcher.launch(&launch) {
                 Ok((handle, events)) => actor.follow(handle, events).await,
                 Err(error) => {
@@ -228,6 +235,7 @@ impl Runs {
             orders,
             world: Arc::clone(&self.actors.options.world),
             adapter: adapter(kind_of(run)),
+            secrets: self.actors.secrets.clone(),
             offset: 0,
             committed: run.offset,
             started_boot_ms: None,
@@ -294,6 +302,7 @@ struct Actor {
     orders: Orders,
     world: Arc<dyn crate::world::World>,
     adapter: Box<dyn Adapter>,
+    secrets: Secrets,
     /// How far the adapter has read.
     offset: u64,
     /// How far the journal had it when this actor began.
@@ -403,6 +412,7 @@ impl Actor {
             let fresh = begin >= self.committed;
             for (index, event) in (0..).zip(events) {
                 if fresh {
+                    let event = self.told(event);
                     records.push(Streamed { offset: begin, index, event });
                 }
             }
@@ -411,6 +421,16 @@ impl Actor {
             }
         }
         self.tell(records).await;
+    }
+
+    /// What the agent said without the secrets that it was given.
+    fn told(&self, event: AgentEvent) -> AgentEvent {
+        if self.secrets.is_empty() {
+            return event;
+        }
+        let Ok(mut value) = serde_json::to_value(&event) else { return event };
+        self.secrets.redact_value(&mut value);
+        serde_json::from_value(value).unwrap_or(event)
     }
 
     async fn tell(&mut self, records: Vec<Streamed>) {
@@ -433,8 +453,10 @@ impl Actor {
         let stderr = end_of(&self.stderr).unwrap_or_default();
         let events = self.adapter.finish(how, &String::from_utf8_lossy(&stderr));
         let offset = self.offset;
-        let records =
-            (0..).zip(events).map(|(index, event)| Streamed { offset, index, event }).collect();
+        let records = (0..)
+            .zip(events)
+            .map(|(index, event)| Streamed { offset, index, event: self.told(event) })
+            .collect();
         let input = RunInput::Exited {
             instance: self.instance,
             exit,

@@ -17,11 +17,15 @@ fn number(body: &Value, key: &str) -> u64 {
 }
 
 fn quote(text: &str) -> String {
+    quote_up_to(text, QUOTE_MAX)
+}
+
+fn quote_up_to(text: &str, max: usize) -> String {
     let line = text.split_whitespace().collect::<Vec<_>>().join(" ");
-    if line.chars().count() <= QUOTE_MAX {
+    if line.chars().count() <= max {
         return line;
     }
-    let cut: String = line.chars().take(QUOTE_MAX).collect();
+    let cut: String = line.chars().take(max).collect();
     format!("{cut}…")
 }
 
@@ -95,7 +99,8 @@ pub fn sentence(event: &Event) -> String {
         "unit.started" => format!("{subject} runs as process {}.", number(body, "pid")),
         "unit.adopted" => format!("{subject} lives on as process {}.", number(body, "pid")),
         "unit.start_failed" => {
-            format!("{subject} could not be started: {}.", quote(text(body, "detail")))
+            // What to do stands at its end.
+            format!("{subject} could not be started: {}.", quote_up_to(text(body, "detail"), 400))
         }
         "unit.exited" => format!(
             "{subject} {} after {}.",

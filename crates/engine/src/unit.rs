@@ -6,6 +6,7 @@ use crate::instance::{
     stop_leftovers,
 };
 use crate::message::Message;
+use crate::secret::Secrets;
 use crate::tasks::TaskKind;
 use orkestra_core::id::InstanceId;
 use orkestra_core::signal::Signal;
@@ -23,6 +24,8 @@ use tokio::sync::mpsc;
 
 /// What a person sees of the output when a unit ends.
 const LAST_LINES: usize = 5;
+/// And what is read of each line.
+const LINE_CHARS_MAX: usize = 16 << 10;
 
 /// The actors of units.
 pub(crate) struct Units {
@@ -39,7 +42,8 @@ impl Units {
         self.actors.term = term;
     }
 
-    fn actor(&mut self, name: &UnitName, instance: InstanceId) -> Actor {
+    fn actor(&mut self, unit: &Unit, instance: InstanceId) -> Actor {
+        let (name, env) = (&unit.name, &unit.spec.env);
         let orders = self.actors.open(instance);
         Actor {
             name: name.clone(),
@@ -48,6 +52,8 @@ impl Units {
             outbox: self.actors.outbox.clone(),
             orders,
             world: Arc::clone(&self.actors.options.world),
+            secrets: self.actors.secrets.clone(),
+            env: env.clone(),
             began: self.actors.options.world.now().at,
             started_boot_ms: None,
             unanswered: false,
@@ -56,10 +62,13 @@ impl Units {
 
     /// Starts a life of a unit.
     pub(crate) fn launch(&mut self, unit: &Unit, instance: InstanceId) {
-        let actor = self.actor(&unit.name, instance);
-        let launch = self.launch_of(unit, instance, actor.log_dir.clone());
+        let mut actor = self.actor(unit, instance);
+        let mut launch = self.launch_of(unit, instance, actor.log_dir.clone());
         let launcher = Arc::clone(&self.actors.launcher);
         self.actors.tasks.spawn(TaskKind::Instance, async move {
+            if let Err(why) = actor.fill_secrets(&mut launch).await {
+                return actor.never_started(&why).await;
+            }
             // Making folders and spawning may wait for the disk.
             let launched = tokio::task::spawn_blocking({
                 let runtime = tokio::runtime::Handle::current();
@@ -106,6 +115,11 @@ impl Units {
         }
     }
 
+    /// What a unit printed, as it may be told.
+    pub(crate) fn told(&self, unit: &Unit, lines: Vec<String>) -> Vec<String> {
+        self.actors.secrets.tell(&unit.spec.env, lines)
+    }
+
     /// Takes over a life that an earlier daemon started.
     pub(crate) fn adopt(
         &mut self,
@@ -115,10 +129,13 @@ impl Units {
         events: InstanceEvents,
         started_boot_ms: Option<u64>,
     ) {
-        let mut actor = self.actor(&unit.name, instance);
+        let mut actor = self.actor(unit, instance);
         actor.started_boot_ms = started_boot_ms;
         if let State::Running { started_at, .. } = unit.state {
             actor.began = started_at;
+        }
+        if let Some(pid) = unit.pid() {
+            self.actors.secrets.learn_from_process(&unit.spec.env, pid, &instance.to_string());
         }
         self.actors.tasks.spawn(TaskKind::Instance, actor.follow(handle, events));
     }
@@ -131,14 +148,14 @@ impl Units {
         handle: InstanceHandle,
         events: InstanceEvents,
     ) {
-        let mut actor = self.actor(&unit.name, instance);
+        let mut actor = self.actor(unit, instance);
         actor.unanswered = true;
         self.actors.tasks.spawn(TaskKind::Instance, actor.follow(handle, events));
     }
 
     /// Keeps what only has to be released.
     pub(crate) fn keep(&mut self, unit: &Unit, instance: InstanceId, handle: InstanceHandle) {
-        let actor = self.actor(&unit.name, instance);
+        let actor = self.actor(unit, instance);
         self.actors.tasks.spawn(TaskKind::Instance, await_release(actor.orders, handle));
     }
 
@@ -163,6 +180,9 @@ struct Actor {
     outbox: mpsc::Sender<Message>,
     orders: Orders,
     world: Arc<dyn crate::world::World>,
+    secrets: Secrets,
+    /// What the configuration sets, references included.
+    env: BTreeMap<String, String>,
     /// When this life began: what an earlier one wrote does not explain its end.
     began: jiff::Timestamp,
     /// When the leader started, in milliseconds since boot.
@@ -175,6 +195,17 @@ impl Actor {
     async fn say(&self, input: Input) {
         let message = Message::Unit { input, actor: "daemon".to_owned(), reply: None };
         let _dispatcher_gone = self.outbox.send(message).await;
+    }
+
+    /// Puts secrets in the place of their references. Reading them may take a while, and a unit
+    /// that is to stop meanwhile is not started any more.
+    async fn fill_secrets(&mut self, launch: &mut Launch) -> Result<(), String> {
+        tokio::select! {
+            filled = self.secrets.fill(&self.env, &mut launch.env) => filled,
+            () = stop_asked(&mut self.orders) => {
+                Err("it was stopped before its secrets were there".to_owned())
+            }
+        }
     }
 
     async fn never_started(self, why: &str) {
@@ -252,10 +283,16 @@ impl Actor {
         if let Some(started) = self.started_boot_ms {
             exit.uptime_ms = self.world.now().boot_ms.saturating_sub(started);
         }
-        exit.last_lines = last_lines(&self.log_dir, self.began).await;
+        let lines = last_lines(&self.log_dir, self.began).await;
+        exit.last_lines = self.secrets.tell(&self.env, lines);
         let input = Input::Exited { name: self.name.clone(), instance: self.instance, exit };
         self.say(input).await;
     }
+}
+
+/// Waits for the order to end.
+async fn stop_asked(orders: &mut Orders) {
+    while let Some(Control::Signal(_)) = orders.recv().await {}
 }
 
 /// Passes an order on; true when it was the last.
@@ -286,7 +323,7 @@ pub(crate) async fn last_lines(dir: &std::path::Path, began: jiff::Timestamp) ->
             .lines
             .iter()
             .filter(|line| line.at_micros >= began)
-            .map(|line| String::from_utf8_lossy(&line.bytes).chars().take(400).collect())
+            .map(|line| String::from_utf8_lossy(&line.bytes).chars().take(LINE_CHARS_MAX).collect())
             .collect(),
         Ok(Err(_)) | Err(_) => Vec::new(),
     }

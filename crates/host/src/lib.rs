@@ -6,6 +6,7 @@
 //! - [`instance`]: units, each held by a shim that outlives the daemon
 //! - [`output`], [`raw`]: what units write
 //! - [`program`], [`git`], [`watch`]: short helper programs, worktrees, changed files
+//! - [`secret`]: files and programs that keep secrets
 
 pub mod boot;
 pub mod clock;
@@ -23,6 +24,7 @@ pub mod raw;
 mod readiness;
 mod reap;
 pub mod reserve;
+pub mod secret;
 pub mod socket;
 mod spawn;
 pub mod watch;

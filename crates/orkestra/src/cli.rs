@@ -58,6 +58,9 @@ pub(crate) enum Command {
     /// Show and check the configuration
     #[command(subcommand)]
     Config(Config),
+    /// Look whether the secrets of the configuration are there
+    #[command(subcommand)]
+    Secret(Secret),
     /// Show which agents can be started here
     Agents(Json),
     /// Print a link that logs a browser in once
@@ -310,4 +313,18 @@ pub(crate) enum Config {
     Schema(Json),
     /// Apply the changed file now (it is also watched)
     Reload(Json),
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum Secret {
+    /// Say for each reference (env:, file:, op://) whether its value is there; never the value
+    Check {
+        /// Only those of this unit or agent
+        name: Option<String>,
+        /// Those of all units and agents, as without a name
+        #[arg(long, conflicts_with = "name")]
+        all: bool,
+        #[command(flatten)]
+        json: Json,
+    },
 }

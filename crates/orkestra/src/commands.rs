@@ -13,6 +13,7 @@ mod init;
 mod logs;
 mod man;
 mod run;
+mod secret;
 mod status;
 mod unit;
 mod up;
@@ -84,6 +85,7 @@ pub(crate) async fn run(cli: Cli, surroundings: Surroundings) -> ExitCode {
         Command::Events(args) => events::run(context, args).await,
         Command::Audit(args) => audit::run(context, args).await,
         Command::Config(args) => config::run(context, args).await,
+        Command::Secret(args) => secret::run(context, args).await,
         Command::Agents(args) => agents::run(context, args).await,
         Command::Dashboard(args) => dashboard::run(context, args).await,
         Command::Completions(args) => completions::run(&args),

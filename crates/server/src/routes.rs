@@ -9,6 +9,7 @@ pub(crate) mod journal;
 mod log;
 mod login;
 mod run;
+mod secret;
 mod unit;
 
 use crate::listen::App;
@@ -62,6 +63,7 @@ fn protected_routes() -> OpenApiRouter<App> {
         .routes(routes!(config::reload))
         .routes(routes!(health::show))
         .routes(routes!(health::check))
+        .routes(routes!(secret::check))
 }
 
 pub(crate) fn open(app: App) -> Router {

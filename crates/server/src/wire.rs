@@ -618,3 +618,40 @@ pub struct ShutdownRequest {
     #[serde(default)]
     pub keep_units: bool,
 }
+
+/// Which secrets are to be looked for.
+#[derive(Debug, Clone, Default, Serialize, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct SecretCheck {
+    /// Only those of this unit or agent.
+    #[serde(default)]
+    pub of: Option<String>,
+}
+
+/// Which secrets of the configuration are there.
+#[derive(Debug, Clone, Default, Serialize, Deserialize, ToSchema)]
+pub struct SecretList {
+    /// One for each reference.
+    pub secrets: Vec<SecretView>,
+}
+
+/// One reference; its value is never told.
+#[derive(Debug, Clone, Serialize, Deserialize, ToSchema)]
+pub struct SecretView {
+    /// The unit or agent that needs it.
+    pub of: String,
+    /// The variable it is for.
+    pub variable: String,
+    /// Where it should be.
+    pub reference: String,
+    /// Whether it is there.
+    pub ok: bool,
+    /// What is wrong, if anything is.
+    pub why: Option<String>,
+    /// What to do then.
+    pub hint: Option<String>,
+    /// It cannot be looked for: no password manager is installed.
+    pub no_manager: bool,
+    /// What a careful person would change.
+    pub note: Option<String>,
+}

@@ -52,6 +52,30 @@ pub(crate) fn connect(path: &Path, mode: Mode) -> Result<Connection, Error> {
     Ok(connection)
 }
 
+/// Opens a database that nobody writes, without leaving a trace beside it.
+pub(crate) fn connect_immutable(path: &Path) -> Result<Connection, Error> {
+    let mut address = String::from("file:");
+    for byte in path.to_string_lossy().bytes() {
+        match byte {
+            b'a'..=b'z' | b'A'..=b'Z' | b'0'..=b'9' | b'/' | b'.' | b'_' | b'-' => {
+                address.push(char::from(byte));
+            }
+            other => address.push_str(&format!("%{other:02X}")),
+        }
+    }
+    address.push_str("?immutable=1");
+    let flags = OpenFlags::SQLITE_OPEN_READ_ONLY
+        | OpenFlags::SQLITE_OPEN_URI
+        | OpenFlags::SQLITE_OPEN_NO_MUTEX;
+    Ok(Connection::open_with_flags(address, flags)?)
+}
+
+/// The schema version of an open database.
+pub(crate) fn version_of(connection: &Connection) -> Result<u32, Error> {
+    let sql = "SELECT coalesce(max(version), 0) FROM refinery_schema_history";
+    Ok(connection.query_row(sql, [], |row| row.get(0))?)
+}
+
 /// Makes the file if it is missing, refuses what is not ours or newer, and brings the schema up to date.
 pub(crate) fn prepare(home: &Path, path: &Path) -> Result<Connection, Error> {
     crate::blob::make_folder(home).map_err(|error| Error::file("making the home", &error))?;

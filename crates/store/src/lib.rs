@@ -12,6 +12,7 @@
 //! * User input is bound to statements, never part of them.
 
 mod audit;
+mod backup;
 mod blob;
 mod check;
 mod consumer;
@@ -27,6 +28,7 @@ mod journal;
 mod login;
 mod meta;
 mod reader;
+mod restore;
 mod run;
 mod seal;
 mod store;
@@ -36,6 +38,10 @@ mod value;
 mod writer;
 
 pub use audit::{AnchorCheck, Progress, ReadAudit};
+pub use backup::{
+    BackupFile, BackupFound, BackupPlan, Manifest, create as create_backup, list_backups, manifest,
+    prune_backups, verify as verify_backup,
+};
 pub use check::{Problem, Report};
 pub use consumer::{ReadConsumers, WriteConsumers};
 pub use database::schema_version;
@@ -49,6 +55,7 @@ pub use job::{JOB_RUNS_KEPT, JobRow, JobRunRow, ReadJobs, WriteJobs};
 pub use journal::{EventKey, Filter, Head, ReadJournal, WriteJournal};
 pub use login::{LoginRow, ReadLogins, WriteLogins};
 pub use meta::{ReadMeta, WriteMeta};
+pub use restore::{Restored, complete_restore, put_back, restore};
 pub use run::{ReadRuns, RunRow, WriteRuns};
 pub use store::{Committed, Options, Place, Store};
 pub use unit::{ReadUnits, UnitRow, WriteUnits};

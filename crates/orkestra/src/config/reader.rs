@@ -299,6 +299,11 @@ impl Reader {
                     entry.value.place.clone(),
                     "a NUL byte cannot be passed to a program",
                 ),
+                Kind::Scalar { text, .. }
+                    if let Err(error) = orkestra_core::secret::parse(text) =>
+                {
+                    Problem::at(entry.value.place.clone(), error.to_string())
+                }
                 Kind::Scalar { text, .. } => {
                     variables.insert(entry.key.clone(), text.clone());
                     continue;

@@ -38,6 +38,10 @@ fn words(name: &str) -> impl Iterator<Item = String> {
 
 /// The value of a variable as it may be shown.
 pub(crate) fn value(name: &str, text: &str) -> String {
+    // Where a secret is, is none.
+    if orkestra_core::secret::is_reference(text) {
+        return text.to_owned();
+    }
     if is_secret(name) { HIDDEN.to_owned() } else { url(text) }
 }
 

@@ -19,6 +19,7 @@ mod contract;
 mod guard;
 mod health;
 mod runs;
+mod secrets;
 mod ship;
 mod stream;
 mod support;

@@ -11,6 +11,7 @@ use axum::http::{HeaderMap, StatusCode};
 use axum::response::IntoResponse;
 use axum::response::sse::{Event as SseEvent, KeepAlive, Sse};
 use futures::stream;
+use orkestra_engine::Secrets;
 use orkestra_host::output::{Cursor, Follower, LogReader, Page};
 use serde::Deserialize;
 use std::convert::Infallible;
@@ -30,16 +31,18 @@ pub(crate) struct Which {
     limit: Option<usize>,
 }
 
-pub(crate) fn page_of(page: &Page) -> LogPage {
+/// A page as it is told: without the secrets that its unit was given and repeats.
+pub(crate) fn page_of(page: &Page, secrets: &Secrets) -> LogPage {
     let lines = page.lines.iter().map(|line| {
         let micros = i64::try_from(line.at_micros).unwrap_or(0);
         let at = jiff::Timestamp::from_microsecond(micros).unwrap_or_default();
         let whole = String::from_utf8_lossy(&line.bytes);
-        let text: String = whole.chars().take(TEXT_CHARS_MAX).collect();
+        let told = secrets.redact(&whole);
+        let text: String = told.chars().take(TEXT_CHARS_MAX).collect();
         LogLine {
             at: at.to_string(),
             stream: line.stream.as_str().to_owned(),
-            truncated: line.truncated || text.len() < whole.len(),
+            truncated: line.truncated || text.len() < told.len(),
             text,
         }
     });
@@ -75,7 +78,7 @@ pub(crate) async fn page(
         None => reader.tail(count),
     });
     match read.await {
-        Ok(Ok(page)) => Ok(Json(page_of(&page))),
+        Ok(Ok(page)) => Ok(Json(page_of(&page, app.engine.secrets()))),
         Ok(Err(error)) => Err(unreadable(&error)),
         Err(_) => Err(Problem::bad_request("the log could not be read")),
     }
@@ -113,7 +116,8 @@ async fn next((app, mut follower): (App, Follower)) -> Step {
     match page {
         Ok(page) => {
             let id = page.cursor.to_string();
-            let data = serde_json::to_string(&page_of(&page)).unwrap_or_default();
+            let data =
+                serde_json::to_string(&page_of(&page, app.engine.secrets())).unwrap_or_default();
             Some((Ok(SseEvent::default().id(id).event("lines").data(data)), (app, follower)))
         }
         Err(error) => {
