@@ -27,7 +27,7 @@ use crate::span::Span;
 use jiff::Timestamp;
 use probe::{Check, Checks};
 use serde::{Deserialize, Serialize};
-use spec::{Condition, UnitName, UnitSpec};
+use spec::{Condition, Kind, UnitName, UnitSpec};
 use std::collections::BTreeMap;
 
 /// What a person said, which beats `enabled` and outlives the daemon.
@@ -330,6 +330,9 @@ impl Unit {
                 Rest::ByHand => "Stopped by hand; it stays stopped until it is started.".to_owned(),
                 Rest::Disabled => "Not enabled in the configuration.".to_owned(),
                 Rest::Down => "Stopped with the daemon.".to_owned(),
+                Rest::Finished if self.spec.kind == Kind::Oneshot => {
+                    format!("Done. {}.", ended().unwrap_or_else(|| "It ended".to_owned()))
+                }
                 Rest::Finished => format!(
                     "{}; its policy asks for no restart.",
                     ended().unwrap_or_else(|| "It ended".to_owned())

@@ -58,16 +58,16 @@ async fn get(url: &str, limit: Duration) -> Result<u16, String> {
         .header(CONNECTION, "close")
         .body(Empty::new())
         .map_err(|error| format!("{url} is no address: {error}"))?;
-    // The connection ends with this future: whichever side is first, nothing goes on behind it.
-    tokio::select! {
-        answer = sender.send_request(request) => {
-            answer.map(|answer| answer.status().as_u16()).map_err(failed)
-        }
-        ended = connection => Err(match ended {
-            Ok(()) => format!("{url} closed the connection without an answer"),
-            Err(error) => failed(error),
-        }),
-    }
+    let answer = sender.send_request(request);
+    tokio::pin!(answer);
+    // The connection ends with this future: nothing goes on behind it. A server that answers and
+    // closes at once may end the connection first; its answer is there then.
+    let answer = tokio::select! {
+        biased;
+        answer = &mut answer => answer,
+        _ended = connection => answer.await,
+    };
+    answer.map(|answer| answer.status().as_u16()).map_err(failed)
 }
 
 #[cfg(test)]

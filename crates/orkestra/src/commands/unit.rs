@@ -73,12 +73,11 @@ async fn settle(context: &Context, named: Named, verb: &str, wanted: &[&str]) ->
     }
     let crashed = unit.last_exit.as_ref().filter(|_| unit.state == "backing_off");
     let message = match crashed {
-        Some(exit) => format!(
-            "{} crashed at once: it {} after {}",
-            unit.name,
-            exit.words,
-            terminal::duration(exit.uptime_ms)
-        ),
+        Some(exit) => {
+            let how = if exit.uptime_ms < VERIFY_MS { "crashed at once" } else { "did not come up" };
+            let after = terminal::duration(exit.uptime_ms);
+            format!("{} {how}: it {} after {after}", unit.name, exit.words)
+        }
         None => format!("{} is {}", unit.name, unit.state.replace('_', " ")),
     };
     let mut failure = Failure::new(Code::Failure, message);
@@ -104,7 +103,7 @@ fn probes(unit: &UnitDetail) -> Vec<(String, String)> {
         let asks = probe.asks.join(" or ");
         rows.push((
             name.clone(),
-            format!("{}: {asks}, every {every}", said.unwrap_or("not asked")),
+            format!("{}: {asks}, every {every}", said.unwrap_or("no process")),
         ));
         let last = unit.answers.iter().rev().find(|answer| answer.question == *name);
         if let Some(answer) = last.filter(|answer| !answer.passed) {
