@@ -74,7 +74,8 @@ async fn settle(context: &Context, named: Named, verb: &str, wanted: &[&str]) ->
     let crashed = unit.last_exit.as_ref().filter(|_| unit.state == "backing_off");
     let message = match crashed {
         Some(exit) => {
-            let how = if exit.uptime_ms < VERIFY_MS { "crashed at once" } else { "did not come up" };
+            let how =
+                if exit.uptime_ms < VERIFY_MS { "crashed at once" } else { "did not come up" };
             let after = terminal::duration(exit.uptime_ms);
             format!("{} {how}: it {} after {after}", unit.name, exit.words)
         }
