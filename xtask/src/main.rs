@@ -10,6 +10,7 @@ mod bench;
 mod program;
 mod rows;
 mod setup;
+mod soak;
 mod test;
 #[cfg(test)]
 mod tidy;
@@ -41,8 +42,8 @@ enum Command {
     Lint,
     /// List the capabilities: passed, failed, missing, excused
     Rows,
-    /// Run the long loops: crashes by the dozen, backoffs to the end
-    Soak,
+    /// Run the long loops: crashes by the dozen, backoffs to the end; or crash for hours
+    Soak(soak::Args),
     /// Measure, beside a floor of the same run
     Bench(bench::Args),
     /// Write docs/openapi.json anew
@@ -60,7 +61,8 @@ fn main() -> Result<()> {
         Command::Build => build().map(|binary| println!("Built {}", binary.display())),
         Command::Lint => lint(),
         Command::Rows => rows::print(),
-        Command::Soak => test::soak(),
+        Command::Soak(args) if args.is_long() => soak::run(&args),
+        Command::Soak(_) => test::soak(),
         Command::Bench(args) => bench::run(&args),
         Command::Openapi => test::write_openapi(),
     }

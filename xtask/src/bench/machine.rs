@@ -208,6 +208,20 @@ pub(crate) fn marked(marks: &[&str]) -> BTreeMap<u32, String> {
     found
 }
 
+/// Living processes of the folder, by pid: which instance each belongs to.
+pub(crate) fn instances(dir: &Path) -> BTreeMap<u32, String> {
+    let home = format!("HOME={}", dir.display());
+    let all = marked(&["ORKESTRA_INSTANCE=", &home]);
+    all.keys()
+        .filter_map(|pid| {
+            let environ = proc(*pid, "environ")?;
+            let instance =
+                environ.split('\0').find_map(|word| word.strip_prefix("ORKESTRA_INSTANCE="))?;
+            Some((*pid, instance.to_owned()))
+        })
+        .collect()
+}
+
 /// One line about where this runs.
 pub(crate) fn described() -> String {
     let cpu = std::fs::read_to_string("/proc/cpuinfo").unwrap_or_default();

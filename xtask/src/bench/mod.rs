@@ -4,7 +4,7 @@
 //! shortest C program that does the same (`xtask/bench/floor.c`), in the same run. docs/benchmarks.md
 //! says what each figure means.
 
-mod figure;
+pub(crate) mod figure;
 mod fleet;
 mod lives;
 mod logs;

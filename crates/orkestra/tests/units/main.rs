@@ -17,3 +17,4 @@ mod output;
 mod start;
 mod stop;
 mod support;
+mod unique;
