@@ -5,6 +5,7 @@
 //! - [`machine`]: disk, memory, load, and what this process takes
 //! - [`instance`]: units, each held by a shim that outlives the daemon
 //! - [`output`], [`raw`]: what units write
+//! - [`service`]: Orkestra as a service of systemd or launchd
 //! - [`program`], [`git`], [`watch`]: short helper programs, worktrees, changed files
 //! - [`secret`]: files and programs that keep secrets
 
@@ -25,6 +26,7 @@ mod readiness;
 mod reap;
 pub mod reserve;
 pub mod secret;
+pub mod service;
 pub mod socket;
 mod spawn;
 pub mod watch;

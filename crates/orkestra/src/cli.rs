@@ -69,6 +69,11 @@ pub(crate) enum Command {
     Completions(Completions),
     /// Print the manual page, or write all pages into a folder
     Man(Man),
+    /// Write units from the configuration of another supervisor
+    Import(Import),
+    /// Let systemd or launchd start the daemon and keep it running
+    #[command(subcommand)]
+    Service(Service),
 }
 
 /// For every verb (MISSION row 51).

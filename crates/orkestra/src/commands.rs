@@ -9,11 +9,13 @@ mod doctor;
 mod down;
 mod events;
 mod health;
+mod import;
 mod init;
 mod logs;
 mod man;
 mod run;
 mod secret;
+mod service;
 mod status;
 mod unit;
 mod up;
@@ -90,6 +92,8 @@ pub(crate) async fn run(cli: Cli, surroundings: Surroundings) -> ExitCode {
         Command::Dashboard(args) => dashboard::run(context, args).await,
         Command::Completions(args) => completions::run(&args),
         Command::Man(args) => man::run(&context, &args),
+        Command::Import(args) => import::run(context, args).await,
+        Command::Service(args) => service::run(context, args).await,
     };
     match outcome {
         Ok(code) => code.into(),

@@ -58,6 +58,20 @@ pub(crate) fn example() -> &'static str {
     include_str!("config/example.yaml")
 }
 
+/// Whether a unit can have this key, such as `restart.policy`.
+pub(crate) fn is_unit_key(key: &str) -> bool {
+    let mut section = &keys::UNIT;
+    let mut words = key.split('.').peekable();
+    while let Some(word) = words.next() {
+        match section.key(word).map(|key| key.ty) {
+            None => return false,
+            Some(keys::Ty::Section(inner)) => section = inner,
+            Some(_) => return words.peek().is_none(),
+        }
+    }
+    true
+}
+
 /// What was given on the command line.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Overrides {

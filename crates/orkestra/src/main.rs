@@ -5,6 +5,7 @@ mod commands;
 mod config;
 mod daemon;
 mod exit;
+mod import;
 mod surroundings;
 mod terminal;
 

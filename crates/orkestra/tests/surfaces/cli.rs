@@ -87,8 +87,11 @@ const TRIED_TOO: [(&str, &[&str], Form); 4] = [
 ];
 
 /// For whoever installs it.
-const TRIED_SHIP: [(&str, &[&str], Form); 2] =
-    [("completions", &["bash"], Document), ("man", &[], Document)];
+const TRIED_SHIP: [(&str, &[&str], Form); 3] = [
+    ("completions", &["bash"], Document),
+    ("man", &[], Document),
+    ("import", &["procfile", "Procfile"], Document),
+];
 
 fn all() -> impl Iterator<Item = (&'static str, &'static [&'static str], Form)> {
     TRIED.into_iter().chain(TRIED_TOO).chain(TRIED_SHIP)
@@ -103,6 +106,7 @@ fn furnished() -> (Home, String, String) {
          helper: {{ kind: script, command: [\"{}\"] }}\n",
         agent.display()
     ));
+    std::fs::write(home.dir.join("Procfile"), "web: sleep 5\n").expect("a Procfile");
     home.up();
     home.pid("web");
     let target = repository(&home).display().to_string();

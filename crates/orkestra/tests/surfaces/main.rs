@@ -18,6 +18,7 @@ mod config;
 mod contract;
 mod guard;
 mod health;
+mod import;
 mod runs;
 mod secrets;
 mod ship;
