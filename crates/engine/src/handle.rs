@@ -328,6 +328,14 @@ impl Handle {
         let _closing = self.inbox.send(Message::Note(drafts)).await;
     }
 
+    /// Returns when the dispatcher has taken a turn: it is neither stuck nor gone.
+    ///
+    /// # Errors
+    /// The daemon has gone down.
+    pub async fn ping(&self) -> Result<(), Error> {
+        self.ask(|reply| Message::Ping(Some(reply))).await
+    }
+
     /// The daemon is to go down, with its units or without them.
     pub async fn close(&self, keep_units: bool, actor: &str) {
         let actor = actor.to_owned();

@@ -59,6 +59,8 @@ pub(crate) enum Message {
     },
     /// Events that change no row of units or runs.
     Note(Vec<Draft>),
+    /// Nothing; answered in its turn, which proves that turns are taken.
+    Ping(Reply<()>),
     /// The daemon goes down.
     Close {
         /// Units and runs go on without it.

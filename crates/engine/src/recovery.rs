@@ -20,7 +20,7 @@ use orkestra_core::id::InstanceId;
 use orkestra_core::run::{Run, RunInput, RunState};
 use orkestra_core::unit::{Fleet, Found, Input, Unit};
 use orkestra_host::instance::{self, Adopted, InstanceEvent, Launcher, State as LeaderState};
-use orkestra_store::{Error as StoreError, Store};
+use orkestra_store::{Error as StoreError, Filter, Store};
 use serde_json::json;
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
@@ -155,13 +155,27 @@ async fn load(
     Ok((fleet, active))
 }
 
+/// How the daemon before this one ended: `first` (there was none), `stopped`, `boot` (the machine
+/// went down with it), or `crash`.
+async fn ended_before(dispatcher: &Dispatcher, other_boot: bool) -> &'static str {
+    let kinds = ["daemon.started", "daemon.stopped"].map(str::to_owned).to_vec();
+    let filter = Filter { kinds, limit: 1, newest_first: true, ..Filter::default() };
+    let newest = dispatcher.options.store.read(move |read| read.events(&filter)).await;
+    match newest.unwrap_or_default().first().map(|event| event.kind.as_str()) {
+        None => "first",
+        Some("daemon.stopped") => "stopped",
+        Some(_) if other_boot => "boot",
+        Some(_) => "crash",
+    }
+}
+
 /// Looks at every life that is recorded and at every folder that is there; returns what the
 /// dispatcher has to decide first.
 async fn take_over(dispatcher: &mut Dispatcher, term: u64, other_boot: bool) -> Vec<Message> {
     let run_dir = dispatcher.options.home.join("run");
     let boot = orkestra_host::boot::boot_id().unwrap_or_default();
     let started = json!({"version": dispatcher.options.version, "pid": std::process::id(),
-        "term": term, "boot_id": boot});
+        "term": term, "boot_id": boot, "after": ended_before(dispatcher, other_boot).await});
     let mut first = vec![Message::Note(vec![Draft::new(
         "daemon.started",
         Topic::Daemon,

@@ -53,6 +53,11 @@ pub fn sentence(event: &Event) -> String {
         return run_sentence(event, body);
     }
     match event.kind.as_str() {
+        "daemon.started" if text(body, "after") == "crash" => format!(
+            "The daemon {} started as process {}; the one before had not ended in good order.",
+            text(body, "version"),
+            number(body, "pid")
+        ),
         "daemon.started" => format!(
             "The daemon {} started as process {}.",
             text(body, "version"),

@@ -5,7 +5,7 @@
 //! - [`machine`]: disk, memory, load, and what this process takes
 //! - [`instance`]: units, each held by a shim that outlives the daemon
 //! - [`output`], [`raw`]: what units write
-//! - [`service`]: Orkestra as a service of systemd or launchd
+//! - [`service`], [`keeper`]: what starts the daemon and keeps it running
 //! - [`program`], [`git`], [`watch`]: short helper programs, worktrees, changed files
 //! - [`secret`]: files and programs that keep secrets
 
@@ -15,6 +15,7 @@ mod error;
 pub mod git;
 pub mod home;
 pub mod instance;
+pub mod keeper;
 pub mod limits;
 mod lock;
 pub mod machine;

@@ -74,6 +74,9 @@ pub(crate) enum Command {
     /// Let systemd or launchd start the daemon and keep it running
     #[command(subcommand)]
     Service(Service),
+    /// Keep the daemon running; started by `up --detach`
+    #[command(hide = true)]
+    Keep(Keep),
 }
 
 /// For every verb (MISSION row 51).

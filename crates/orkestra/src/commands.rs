@@ -11,6 +11,7 @@ mod events;
 mod health;
 mod import;
 mod init;
+pub(crate) mod keep;
 mod logs;
 mod man;
 mod run;
@@ -94,6 +95,8 @@ pub(crate) async fn run(cli: Cli, surroundings: Surroundings) -> ExitCode {
         Command::Man(args) => man::run(&context, &args),
         Command::Import(args) => import::run(context, args).await,
         Command::Service(args) => service::run(context, args).await,
+        // It was taken before there was a runtime.
+        Command::Keep(args) => return keep::process(&context.surroundings, &args),
     };
     match outcome {
         Ok(code) => code.into(),

@@ -7,6 +7,7 @@ use crate::terminal;
 use orkestra_core::event::{Draft, Topic};
 use orkestra_engine::{Handle, RealWorld, TaskKind, Tasks, World};
 use orkestra_host::home::HomeLock;
+use orkestra_host::service::announce::Announcer;
 use orkestra_server::{Answer, Configuration, Logins, wire};
 use orkestra_store::Store;
 use serde_json::json;
@@ -21,6 +22,7 @@ pub(crate) const VERSION: &str = env!("CARGO_PKG_VERSION");
 struct Live {
     context: Context,
     engine: Handle,
+    announcer: Announcer,
     state: Mutex<State>,
     /// One reload at a time, or two could apply in the wrong order.
     reloading: tokio::sync::Mutex<()>,
@@ -86,8 +88,10 @@ pub(crate) async fn start(context: Context, loaded: Loaded) -> Result<Daemon, Fa
         orkestra_engine::start(options, &tasks).await.map_err(|error| Failure::of(&error))?;
     let logins = Logins::open(&home, store).map_err(|error| Failure::of(&error))?;
     let address = loaded.settings.address();
+    let announcer = context.surroundings.announcer();
     let live = Arc::new(Live {
         context,
+        announcer,
         engine: engine.clone(),
         state: Mutex::new(State { loaded, refused: None }),
         reloading: tokio::sync::Mutex::new(()),
@@ -112,6 +116,7 @@ pub(crate) async fn start(context: Context, loaded: Loaded) -> Result<Daemon, Fa
     };
     let daemon = Daemon { url: running.url, engine, live, tasks, logins, signals, _lock: lock };
     daemon.watch_files();
+    daemon.announce();
     Ok(daemon)
 }
 
@@ -167,6 +172,22 @@ impl Daemon {
         Ok(format!("{}/#login={code}", self.url))
     }
 
+    /// Tells the service manager that we serve, and from now on that the dispatcher turns.
+    fn announce(&self) {
+        self.live.announce_ready();
+        let Some(period) = self.live.announcer.watchdog_period() else { return };
+        let live = Arc::clone(&self.live);
+        self.tasks.spawn(TaskKind::Service, async move {
+            loop {
+                tokio::time::sleep(period).await;
+                // Without an answer it says nothing, and the manager starts another daemon.
+                if live.engine.ping().await.is_ok() {
+                    live.announcer.alive();
+                }
+            }
+        });
+    }
+
     /// Applies the file whenever it changes, also one that appears where it was looked for.
     fn watch_files(&self) {
         let candidates = {
@@ -185,7 +206,10 @@ impl Daemon {
         let mut asked = false;
         loop {
             tokio::select! {
-                () = self.engine.closed() => break,
+                () = self.engine.closed() => {
+                    self.live.announcer.stopping("The daemon ends.");
+                    break;
+                }
                 () = either(&mut terminate, &mut interrupt) => {
                     if asked {
                         terminal::complain("A second signal: ending at once. Units go on; `orkestra up` takes them over.");
@@ -193,6 +217,7 @@ impl Daemon {
                     }
                     asked = true;
                     tracing::info!("Told to end; units are being stopped.");
+                    self.live.announcer.stopping("Units are being stopped.");
                     self.engine.close(false, "signal").await;
                 }
                 _ = hangup.recv() => {
@@ -243,12 +268,25 @@ impl Live {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
+    fn announce_ready(&self) {
+        let units = self.engine.units().len();
+        let wrong = if self.state().refused.is_some() {
+            "; the changed configuration is wrong"
+        } else {
+            ""
+        };
+        self.announcer.ready(&format!("Units: {units}{wrong}"));
+    }
+
     async fn apply(&self, actor: &str) -> Result<Vec<String>, Vec<wire::ConfigProblem>> {
         let _one_at_a_time = self.reloading.lock().await;
-        match self.context.load() {
+        self.announcer.reloading();
+        let applied = match self.context.load() {
             Ok(loaded) => Ok(self.accept(loaded, actor).await),
             Err(errors) => Err(self.refuse(&errors, actor).await),
-        }
+        };
+        self.announce_ready();
+        applied
     }
 
     async fn accept(&self, loaded: Loaded, actor: &str) -> Vec<String> {

@@ -18,6 +18,10 @@ const BLOCKING_THREADS: usize = 16;
 
 fn main() -> ExitCode {
     let cli = cli::Cli::parse();
+    // The keeper has no use for threads; it only waits.
+    if let cli::Command::Keep(args) = &cli.command {
+        return commands::keep::process(&surroundings::Surroundings::of_process(), args);
+    }
     let mut threads = match &cli.command {
         cli::Command::Up(_) => tokio::runtime::Builder::new_multi_thread(),
         // A command asks one question: threads would cost more than the answer.

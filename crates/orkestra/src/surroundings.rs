@@ -1,5 +1,6 @@
 //! What the process was given by its surroundings: the only place that reads the environment.
 
+use orkestra_host::service::announce::{Announcer, VARIABLES};
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 
@@ -24,11 +25,18 @@ impl Surroundings {
         Self { env, cwd, user_home }
     }
 
+    /// Whoever wants to know from us how we are.
+    pub(crate) fn announcer(&self) -> Announcer {
+        let value = |name: &str| self.env.get(name).map(String::as_str);
+        Announcer::new(value("NOTIFY_SOCKET"), value("WATCHDOG_USEC"), value("WATCHDOG_PID"))
+    }
+
     /// The environment that units and agents inherit: ours without what concerns this daemon.
     pub(crate) fn for_units(&self) -> Vec<(String, String)> {
         self.env
             .iter()
             .filter(|(name, _)| !name.starts_with("ORKESTRA_"))
+            .filter(|(name, _)| !VARIABLES.contains(&name.as_str()))
             .map(|(name, value)| (name.clone(), value.clone()))
             .collect()
     }

@@ -36,6 +36,14 @@ pub(crate) struct Import {
     pub(crate) json: Json,
 }
 
+/// What `up --detach` starts: it starts the daemon, and starts it again when it dies.
+#[derive(Debug, Args)]
+pub(crate) struct Keep {
+    /// What `orkestra` is given
+    #[arg(trailing_var_arg = true, allow_hyphen_values = true, required = true)]
+    pub(crate) words: Vec<String>,
+}
+
 /// Which manager a service is written for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
 pub(crate) enum ServiceManager {

@@ -57,16 +57,18 @@ fn described(
     let ok = |c: char| c.is_ascii_alphanumeric() || "._-".contains(c);
     if which.name.is_empty() || which.name.len() > 63 || !which.name.chars().all(ok) {
         let what = format!("{:?} is not a name for a service", which.name);
-        return Err(Failure::new(Code::Usage, what)
-            .hint("Use 1 to 63 letters, digits, '.', '_' or '-'"));
+        return Err(
+            Failure::new(Code::Usage, what).hint("Use 1 to 63 letters, digits, '.', '_' or '-'")
+        );
     }
     let program = std::env::current_exe().map_err(|error| Failure::of(&error))?;
     // A wrong configuration is not what stands in the way of asking or removing.
     let loaded = context.load().ok();
     let grace = loaded.as_ref().map_or(0, |loaded| {
-        loaded.settings.units.values().map(|unit| unit.stop.grace.as_ms()).max().unwrap_or(0)
+        loaded.settings.units.values().map(|unit| unit.stop.grace.ms()).max().unwrap_or(0)
     });
-    let config = loaded.and_then(|loaded| loaded.path).map(|path| context.surroundings.cwd.join(path));
+    let config =
+        loaded.and_then(|loaded| loaded.path).map(|path| context.surroundings.cwd.join(path));
     // A manager's own PATH lacks what the person who installs this has: node, agents.
     let env = context.surroundings.env.get("PATH").map(|path| ("PATH".to_owned(), path.clone()));
     Ok(Service {
@@ -183,7 +185,9 @@ async fn install(
             terminal::complain("The service runs; orkestra status shows what it keeps running.");
         }
         if manager == Manager::Systemd && !service.system {
-            terminal::complain("So that it runs without you being logged in: loginctl enable-linger");
+            terminal::complain(
+                "So that it runs without you being logged in: loginctl enable-linger",
+            );
         }
     }
     Ok(Code::Success)
@@ -194,12 +198,7 @@ fn not_installed(path: &Path) -> Failure {
         .hint("orkestra service install writes one")
 }
 
-async fn uninstall(
-    context: &Context,
-    service: &Service,
-    manager: Manager,
-    args: Json,
-) -> Outcome {
+async fn uninstall(context: &Context, service: &Service, manager: Manager, args: Json) -> Outcome {
     let path = path(context, service, manager)?;
     match service::is_ours(&path)? {
         None => return Err(not_installed(&path)),
@@ -271,8 +270,10 @@ async fn status(context: &Context, service: &Service, manager: Manager, args: Js
     }
     let text = String::from_utf8_lossy(&said.stdout).into_owned();
     let value = |name: &str| {
-        text.lines().find_map(|line| line.trim().strip_prefix(name)?.trim_start().strip_prefix('='))
-            .unwrap_or_default().trim()
+        text.lines()
+            .find_map(|line| line.trim().strip_prefix(name)?.trim_start().strip_prefix('='))
+            .unwrap_or_default()
+            .trim()
     };
     let mut shown = json!({"service": service.name, "installed": true,
         "file": path.display().to_string()});
@@ -290,7 +291,10 @@ async fn status(context: &Context, service: &Service, manager: Manager, args: Js
     } else {
         terminal::print(&format!(
             "{}: {} ({}), {}",
-            unit, value("ActiveState"), value("SubState"), value("UnitFileState")
+            unit,
+            value("ActiveState"),
+            value("SubState"),
+            value("UnitFileState")
         ));
         terminal::print(&format!("  file     {}", path.display()));
         terminal::print(&format!("  process  {}", value("MainPID")));

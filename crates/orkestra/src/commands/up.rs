@@ -72,7 +72,7 @@ async fn detach(context: &Context, home: &Path, json: Json) -> Outcome {
     }
     let program = std::env::current_exe().map_err(|error| Failure::of(&error))?;
     let mut argv =
-        vec![program.to_string_lossy().into_owned(), "up".to_owned(), "--background".to_owned()];
+        [&*program.to_string_lossy(), "keep", "up", "--background"].map(str::to_owned).to_vec();
     argv.extend(["--home".to_owned(), home.to_string_lossy().into_owned()]);
     if let Some(file) = &context.config_flag {
         let file = context.surroundings.cwd.join(file);
@@ -88,22 +88,23 @@ async fn detach(context: &Context, home: &Path, json: Json) -> Outcome {
     let log = logs.join("daemon.log");
     let begin = std::fs::metadata(&log).map_or(0, |facts| facts.len());
     let env: Vec<_> = context.surroundings.env.clone().into_iter().collect();
-    let pid = orkestra_host::program::spawn_detached(&argv, &env, &log)?;
+    let keeper = orkestra_host::program::spawn_detached(&argv, &env, &log)?;
     let deadline = tokio::time::Instant::now() + READY;
     while tokio::time::Instant::now() < deadline {
         if let Ok(client) = Client::new(home)
             && let Ok(status) = client.get::<StatusView>("/api/v1/status").await
-            && status.daemon.pid == pid
+            && orkestra_host::keeper::parent(status.daemon.pid) == Some(keeper)
         {
+            let pid = status.daemon.pid;
             let link: LinkView = client.post("/api/v1/login/link", &()).await?;
             tell(json, pid, &link.url);
             terminal::complain(&format!(
-                "The daemon is process {pid}; its log is {}.",
+                "The daemon is process {pid}, kept by process {keeper}; its log is {}.",
                 log.display()
             ));
             return Ok(Code::Success);
         }
-        if orkestra_host::program::child_has_ended(pid) {
+        if orkestra_host::program::child_has_ended(keeper) {
             break;
         }
         tokio::time::sleep(Duration::from_millis(50)).await;
