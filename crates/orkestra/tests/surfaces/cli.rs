@@ -87,10 +87,11 @@ const TRIED_TOO: [(&str, &[&str], Form); 4] = [
 ];
 
 /// For whoever installs it.
-const TRIED_SHIP: [(&str, &[&str], Form); 3] = [
+const TRIED_SHIP: [(&str, &[&str], Form); 4] = [
     ("completions", &["bash"], Document),
     ("man", &[], Document),
     ("import", &["procfile", "Procfile"], Document),
+    ("service install", &["--print"], Document),
 ];
 
 fn all() -> impl Iterator<Item = (&'static str, &'static [&'static str], Form)> {
@@ -152,8 +153,11 @@ fn row_051_every_command_has_json_that_parses() {
     let (home, run, target) = furnished();
     let known = commands(&home);
     let walked: BTreeSet<String> = known.iter().map(|(path, _)| path.join(" ")).collect();
-    let tried: BTreeSet<String> =
-        all().map(|(path, ..)| path).chain(["up", "down"]).map(str::to_owned).collect();
+    let tried: BTreeSet<String> = all()
+        .map(|(path, ..)| path)
+        .chain(["up", "down", "service uninstall", "service status"])
+        .map(str::to_owned)
+        .collect();
     assert_eq!(walked, tried, "left: what --help lists; right: what this test tries");
     for (path, help) in &known {
         assert!(help.contains("--json"), "orkestra {} has no --json", path.join(" "));

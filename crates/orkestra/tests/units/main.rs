@@ -13,6 +13,7 @@ mod crash;
 mod disk;
 mod identity;
 mod journal;
+mod keeper;
 mod output;
 mod start;
 mod stop;
