@@ -358,8 +358,10 @@ impl Turn<'_> {
 
     /// The units that are as asked for, by now.
     pub(super) fn names_where(&self, is: impl Fn(&Unit) -> bool) -> Vec<UnitName> {
-        let names: BTreeSet<_> = self.fleet.units.keys().chain(self.out.changed.keys()).collect();
-        names.into_iter().filter(|name| self.peek(name).is_some_and(&is)).cloned().collect()
+        // Asked at every start and end among thousands of units: nothing is gathered first.
+        let new = self.out.changed.keys().filter(|name| !self.fleet.units.contains_key(*name));
+        let names = self.fleet.units.keys().chain(new);
+        names.filter(|name| self.peek(name).is_some_and(&is)).cloned().collect()
     }
 
     /// Records an event; its cause is the newest event of this decision about the same unit, else

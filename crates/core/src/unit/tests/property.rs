@@ -4,9 +4,10 @@
 use super::world::{Life, World, spec};
 use crate::signal::Signal;
 use crate::span::Span;
-use crate::unit::backoff::Backoff;
-use crate::unit::spec::{Condition, Policy, Stop, UnitName, UnitSpec};
-use crate::unit::{Exit, Found, Input, Rest, State, Then};
+use crate::unit::backoff::{Backoff, StartLimit};
+use crate::unit::probe::{Check, Notify, Probe, Probes, Question};
+use crate::unit::spec::{Condition, OnFailed, Policy, Stop, UnitName, UnitSpec};
+use crate::unit::{Exit, Found, Input, Notice, Rest, State, Then, Verdict};
 use proptest::prelude::*;
 use std::collections::BTreeMap;
 
@@ -25,6 +26,8 @@ enum Step {
     End(usize, u8),
     /// A word about a life of long ago.
     Late(usize, bool),
+    /// What a living process says or does.
+    Watch(usize, u8),
     Pass(u64),
     CloseAll,
     /// The daemon dies, after the commit of a last step but before its orders, and comes again.
@@ -40,20 +43,40 @@ struct Change {
     limit: Option<u32>,
     after: u8,
     grace_s: u64,
+    /// Which condition, which probes, which failure policy, whether there is a longest life.
+    watch: u8,
 }
 
 impl Change {
     /// Units come only after those before them in the alphabet, so there is no circle.
     fn spec(&self, index: usize, there: &[bool]) -> UnitSpec {
+        let condition = match self.watch & 3 {
+            0 => Condition::Started,
+            1 => Condition::Ready,
+            2 => Condition::Healthy,
+            _ => Condition::Completed,
+        };
         let after = (0..index)
             .filter(|other| self.after & (1 << other) != 0 && there[*other])
-            .map(|other| (NAMES[other].parse().unwrap(), Condition::Started))
+            .map(|other| (NAMES[other].parse().unwrap(), condition))
             .collect();
         let mut spec = UnitSpec { enabled: self.enabled, after, ..spec() };
         spec.command = vec![self.command.to_string()];
         spec.restart.policy = self.policy;
         spec.restart.backoff = Backoff { limit: self.limit, ..spec.restart.backoff };
         spec.stop = Stop { grace: Span::from_secs(self.grace_s), ..spec.stop };
+        let asked = |bit: u8| (self.watch & bit != 0).then(probe);
+        spec.probes = Probes { ready: asked(4), live: asked(8) };
+        if self.watch & 16 != 0 {
+            spec.on_failed = OnFailed::StopDependents;
+        }
+        if self.watch & 32 != 0 {
+            spec.limits.run_time = Some(Span::from_secs(20));
+            spec.limits.memory = Some(100);
+        }
+        if self.watch & 64 != 0 {
+            spec.restart.start_limit = Some(StartLimit { count: 2, within: Span::from_secs(30) });
+        }
         spec
     }
 }
@@ -69,14 +92,11 @@ fn specs(changes: &[Option<Change>]) -> BTreeMap<UnitName, UnitSpec> {
 fn change() -> impl Strategy<Value = Option<Change>> {
     let policy = prop_oneof![Just(Policy::Always), Just(Policy::OnFailure), Just(Policy::Never)];
     let limit = prop_oneof![3 => Just(None), 1 => (0_u32..3).prop_map(Some)];
-    let fields = (any::<bool>(), 0_u8..2, policy, limit, 0_u8..8, 0_u64..4);
-    let change = fields.prop_map(|(enabled, command, policy, limit, after, grace_s)| Change {
-        enabled,
-        command,
-        policy,
-        limit,
-        after,
-        grace_s,
+    // Plain units half of the time.
+    let watch = prop_oneof![Just(0_u8), 0_u8..128];
+    let fields = (any::<bool>(), 0_u8..2, policy, limit, 0_u8..8, 0_u64..4, watch);
+    let change = fields.prop_map(|(enabled, command, policy, limit, after, grace_s, watch)| {
+        Change { enabled, command, policy, limit, after, grace_s, watch }
     });
     prop_oneof![1 => Just(None), 4 => change.prop_map(Some)]
 }
@@ -91,6 +111,7 @@ fn step() -> impl Strategy<Value = Step> {
         10 => (0_usize..4).prop_map(Step::Up),
         8 => (0_usize..4, 0_u8..6).prop_map(|(which, how)| Step::End(which, how)),
         2 => (0_usize..40, any::<bool>()).prop_map(|(which, up)| Step::Late(which, up)),
+        6 => (0_usize..4, 0_u8..10).prop_map(|(which, what)| Step::Watch(which, what)),
         5 => (0_u64..40_000).prop_map(Step::Pass),
         1 => Just(Step::CloseAll),
     ];
@@ -134,6 +155,7 @@ fn play(world: &mut World, step: &Step) {
             world.exits(instance, exit);
         }
         Step::Late(which, up) => late(world, *which, *up),
+        Step::Watch(which, what) => watch(world, *which, *what),
         Step::Pass(ms) => world.pass(*ms),
         Step::CloseAll => drop(world.feed(Input::CloseAll)),
         Step::Crash(last, left) => {
@@ -151,6 +173,66 @@ fn play(world: &mut World, step: &Step) {
                 what_is_left(world, instance, reboot, left % 4)
             });
         }
+    }
+}
+
+fn watch(world: &mut World, which: usize, what: u8) {
+    let alive = world.host.iter().filter(|(_, process)| process.life == Life::Alive);
+    let alive = alive.map(|(instance, process)| (process.name.clone(), *instance));
+    let Some((name, instance)) = alive.cycle().nth(which) else { return };
+    let probed = |question, passing| Input::Probed {
+        name: name.clone(),
+        instance,
+        question,
+        passing,
+        why: "why".to_owned(),
+    };
+    let notified = |notice| Input::Notified { name: name.clone(), instance, notice };
+    let input = match what {
+        0 | 1 => probed(Question::Ready, true),
+        2 => probed(Question::Ready, false),
+        3 | 4 => probed(Question::Live, true),
+        5 => probed(Question::Live, false),
+        6 => notified(Notice::Reloading),
+        7 => notified(Notice::Ready),
+        8 => notified(Notice::Extend(Span::from_secs(7))),
+        _ => Input::Exceeded {
+            name: name.clone(),
+            instance,
+            verdict: Verdict::MemoryLimit,
+            used: 101.0,
+        },
+    };
+    world.feed(input);
+}
+
+/// A probe that takes its time; by `notify`, so that a reload counts too.
+fn probe() -> Probe {
+    Probe {
+        exec: None,
+        http: None,
+        tcp: None,
+        log: None,
+        notify: Some(Notify::Main),
+        delay: None,
+        every: Span::from_secs(1),
+        timeout: Span::from_secs(1),
+        failures: 1,
+        successes: 1,
+        within: Span::from_secs(15),
+    }
+}
+
+/// Whether what one unit waits for is so, by the rows.
+fn is_so(world: &World, name: &UnitName, condition: Condition) -> bool {
+    match (&world.fleet.units[name].state, condition) {
+        (State::Running { .. }, Condition::Started) => true,
+        (State::Running { checks, .. }, Condition::Ready) => checks.is_ready(),
+        (State::Running { checks, .. }, Condition::Healthy) => {
+            checks.is_ready() && matches!(checks.live, Check::Unasked | Check::Passing)
+        }
+        (State::Stopped { rest: Rest::Finished }, condition) => condition != Condition::Healthy,
+        _ => false,
     }
 }
 
@@ -218,7 +300,8 @@ fn converged(world: &World) {
             State::Starting { instance: None, waiting_for } => {
                 !waiting_for.is_empty()
                     && waiting_for.iter().all(|n| {
-                        unit.spec.after.contains_key(n) && world.state(n.as_str()) != "running"
+                        let condition = unit.spec.after.get(n);
+                        condition.is_some_and(|condition| !is_so(world, n, *condition))
                     })
             }
             State::Stopped { .. }
