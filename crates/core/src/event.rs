@@ -19,6 +19,10 @@ pub enum Topic {
     Job,
     /// The journal and the store.
     Journal,
+    /// What somebody should hear of.
+    Alert,
+    /// Something done in the outer world.
+    Effect,
 }
 
 impl Topic {
@@ -30,12 +34,14 @@ impl Topic {
             Self::Run => "run",
             Self::Job => "job",
             Self::Journal => "journal",
+            Self::Alert => "alert",
+            Self::Effect => "effect",
         }
     }
 
     /// Reads the word back; `None` for a topic this version does not know.
     pub fn parse(text: &str) -> Option<Self> {
-        [Self::Daemon, Self::Unit, Self::Run, Self::Job, Self::Journal]
+        [Self::Daemon, Self::Unit, Self::Run, Self::Job, Self::Journal, Self::Alert, Self::Effect]
             .into_iter()
             .find(|topic| topic.as_str() == text)
     }

@@ -75,6 +75,10 @@ typed_id!(
     EffectId
 );
 typed_id!(
+    /// One alert.
+    AlertId
+);
+typed_id!(
     /// The machine that wrote an event.
     NodeId
 );

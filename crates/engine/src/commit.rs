@@ -196,7 +196,7 @@ impl Batch {
                         latest.runs.insert(id, reference);
                     }
                 }
-                Topic::Daemon | Topic::Job | Topic::Journal => {}
+                Topic::Daemon | Topic::Job | Topic::Journal | Topic::Alert | Topic::Effect => {}
             }
         }
         for (run, usage) in &self.usage {

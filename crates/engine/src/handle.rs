@@ -53,6 +53,10 @@ pub(crate) struct View {
     /// Written by whoever reads the configuration, too.
     pub(crate) upkeep: RwLock<Upkeep>,
     pub(crate) started_boot_ms: u64,
+    /// Wakes the outbox.
+    pub(crate) effects: tokio::sync::Notify,
+    /// What helper programs inherit.
+    pub(crate) env: Vec<(String, String)>,
     pub(crate) store_state: watch::Sender<StoreState>,
     pub(crate) closed: watch::Sender<bool>,
     pub(crate) changed: watch::Sender<u64>,

@@ -4,8 +4,10 @@
 //! before what it follows from is committed. (On a full disk supervision goes on from memory; the
 //! queue of what is still to be committed is bounded and the gap becomes an event.)
 
+mod alert;
 mod commit;
 mod dispatch;
+mod effect;
 mod error;
 mod handle;
 mod health;
@@ -24,6 +26,7 @@ mod unit;
 mod upkeep;
 mod world;
 
+pub use effect::Tested;
 pub use error::Error;
 pub use handle::{Handle, NewRun, StoreState};
 pub use health::{Checked, from_outside};

@@ -73,6 +73,8 @@ pub async fn start(options: Options, tasks: &Tasks) -> Result<Handle, Error> {
         agents: RwLock::new(options.agents.clone()),
         upkeep: RwLock::new(options.upkeep.clone()),
         started_boot_ms: options.world.now().boot_ms,
+        effects: tokio::sync::Notify::new(),
+        env: options.env.clone(),
         store_state: watch::Sender::new(StoreState::Ok),
         closed: watch::Sender::new(false),
         changed: watch::Sender::new(0),
@@ -114,6 +116,7 @@ pub async fn start(options: Options, tasks: &Tasks) -> Result<Handle, Error> {
         keep_units: false,
         close_by: None,
     };
+    keep_accounts(&handle).await;
     let first = take_over(&mut dispatcher, term, other_boot).await;
     let now = dispatcher.options.world.now();
     for wait in dispatcher.fleet.waits(now) {
@@ -126,7 +129,19 @@ pub async fn start(options: Options, tasks: &Tasks) -> Result<Handle, Error> {
     tasks.spawn(TaskKind::Dispatcher, dispatcher.run());
     handle.configure(units, agents, "config").await?;
     crate::health::watch(&handle, tasks);
+    crate::alert::watch(&handle, tasks);
+    crate::effect::watch(&handle, tasks);
     Ok(handle)
+}
+
+/// Where alerts begin, and what the outbox was at. Units come first: on a full disk this waits for
+/// another start.
+async fn keep_accounts(handle: &Handle) {
+    let begun = crate::alert::begin(handle).await;
+    let recovered = crate::effect::recover(handle).await;
+    for error in [begun.err(), recovered.err()].into_iter().flatten() {
+        tracing::error!(%error, "Alerts and outbox could not be taken up.");
+    }
 }
 
 async fn load(

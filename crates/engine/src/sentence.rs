@@ -74,6 +74,8 @@ pub fn sentence(event: &Event) -> String {
         "daemon.config_refused" => {
             format!("A wrong configuration was refused: {}.", quote(text(body, "first")))
         }
+        kind if kind.starts_with("alert.") => alert_sentence(kind, body),
+        kind if kind.starts_with("effect.") => effect_sentence(kind, body),
         "health.changed" => health_sentence(body),
         "health.integrity_checked" => match number(body, "problems") {
             0 => format!("All {} events of the journal verified.", number(body, "events")),
@@ -158,6 +160,31 @@ fn watch_sentence(event: &Event, body: &Value) -> String {
             format!("The {} hook of {subject} failed: {how}.", text(body, "hook"))
         }
         other => format!("{subject}: {other}."),
+    }
+}
+
+fn alert_sentence(kind: &str, body: &Value) -> String {
+    let title = quote(text(body, "title"));
+    match kind {
+        "alert.raised" => format!("Alert ({}): {title}", text(body, "level")),
+        "alert.repeated" => format!("Still so, {} times by now: {title}", number(body, "count")),
+        "alert.settled" => format!("A person has seen to it: {title}"),
+        "alert.resolved" => format!("No alert any more: {title} {}", text(body, "why")),
+        other => format!("{other}: {title}"),
+    }
+}
+
+fn effect_sentence(kind: &str, body: &Value) -> String {
+    let to = text(body, "to");
+    let why = quote(text(body, "why"));
+    match kind {
+        "effect.recorded" => format!("{to} is to be told."),
+        "effect.begun" => format!("Telling {to} (try {}).", number(body, "attempt")),
+        "effect.done" => format!("{to} was told: {why}."),
+        "effect.failed" => format!("{to} could not be told: {why}."),
+        "effect.retried" => format!("{to} could not be told yet and is tried again: {why}."),
+        "effect.unknown" => format!("Nobody knows whether this was done: {why}."),
+        other => format!("{other}."),
     }
 }
 

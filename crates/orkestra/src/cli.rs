@@ -38,6 +38,12 @@ pub(crate) enum Command {
     Doctor(Json),
     /// Show how the house is: disk, memory, database, journal, units; the exit code says it too
     Health(Health),
+    /// Show alerts and settle them
+    #[command(subcommand)]
+    Alert(Alert),
+    /// Show who is told of alerts, and test it
+    #[command(subcommand)]
+    Notify(Notify),
     /// Write a first orkestra.yaml
     Init(Init),
     /// Give an agent a task, or look at such runs
@@ -118,6 +124,45 @@ pub(crate) struct Health {
     pub(crate) check: bool,
     #[command(flatten)]
     pub(crate) json: Json,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum Alert {
+    /// Show alerts that are not over, the newest first
+    List {
+        /// Also those that are over
+        #[arg(long)]
+        all: bool,
+        #[command(flatten)]
+        json: Json,
+    },
+    /// Show one alert
+    Show {
+        /// The alert's id, or its end
+        id: String,
+        #[command(flatten)]
+        json: Json,
+    },
+    /// Say that you have seen to it; it is told again if it gets worse, or is still so in an hour
+    Settle {
+        /// The alert's id, or its end
+        id: String,
+        #[command(flatten)]
+        json: Json,
+    },
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum Notify {
+    /// Show who is told of alerts
+    List(Json),
+    /// Send a test message as an alert would be sent, and say what became of it
+    Test {
+        /// The notification's name in the configuration
+        name: String,
+        #[command(flatten)]
+        json: Json,
+    },
 }
 
 #[derive(Debug, Args)]

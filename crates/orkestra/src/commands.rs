@@ -1,6 +1,7 @@
 //! One file per verb.
 
 mod agents;
+mod alert;
 mod audit;
 mod completions;
 mod config;
@@ -80,6 +81,8 @@ pub(crate) async fn run(cli: Cli, surroundings: Surroundings) -> ExitCode {
         Command::Down(args) => down::run(context, args).await,
         Command::Status(args) => status::run(context, args).await,
         Command::Doctor(args) => doctor::run(context, args).await,
+        Command::Alert(args) => alert::run(context, args).await,
+        Command::Notify(args) => alert::notify(context, args).await,
         Command::Health(args) => health::run(context, args).await,
         Command::Init(args) => init::run(&context, &args),
         Command::Run(args) => run::run(context, args).await,

@@ -7,7 +7,7 @@ use axum::response::{IntoResponse, Response};
 use serde::{Deserialize, Serialize};
 
 /// Every code with its title; each has a page in `docs/errors/`, which a test checks.
-pub const CODES: [(&str, &str); 15] = [
+pub const CODES: [(&str, &str); 17] = [
     ("ORK-0001", "Something inside Orkestra failed"),
     ("ORK-0002", "The request cannot be read"),
     ("ORK-0003", "There is no such address"),
@@ -23,6 +23,8 @@ pub const CODES: [(&str, &str); 15] = [
     ("ORK-0401", "The configuration is wrong"),
     ("ORK-0501", "No agent can do it"),
     ("ORK-0502", "No such run"),
+    ("ORK-0701", "No such alert"),
+    ("ORK-0702", "No such notification"),
 ];
 
 /// An error as clients get it.

@@ -1,6 +1,7 @@
 //! The API's addresses, one file per topic.
 
 mod agent;
+mod alert;
 mod audit;
 mod config;
 mod daemon;
@@ -61,6 +62,11 @@ fn protected_routes() -> OpenApiRouter<App> {
         .routes(routes!(audit::verify))
         .routes(routes!(config::show))
         .routes(routes!(config::reload))
+        .routes(routes!(alert::list))
+        .routes(routes!(alert::show))
+        .routes(routes!(alert::settle))
+        .routes(routes!(alert::notifications))
+        .routes(routes!(alert::test))
         .routes(routes!(health::show))
         .routes(routes!(health::check))
         .routes(routes!(secret::check))

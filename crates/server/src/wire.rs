@@ -49,7 +49,7 @@ pub struct DaemonView {
 /// Something that waits for a person.
 #[derive(Debug, Clone, Serialize, Deserialize, ToSchema)]
 pub struct Need {
-    /// `unit_failed`, `run_failed`, `config_refused`, `store`.
+    /// `unit_failed`, `run_failed`, `config_refused`, `store`, `alert`.
     pub kind: String,
     /// Which one.
     pub subject: String,
@@ -72,6 +72,9 @@ pub struct StatusView {
     pub units: Vec<UnitView>,
     /// Runs that are not over, and the last ten.
     pub runs: Vec<RunView>,
+    /// How many alerts are open.
+    #[serde(default)]
+    pub alerts_open: usize,
 }
 
 /// How a process ended.

@@ -3,6 +3,7 @@
 //! Both are object-safe, so that the engine can be handed `&dyn Read` and `&mut dyn Write` and never
 //! learns which database is below. `tests/it/conformance.rs` is what every back end must pass.
 
+use crate::alert::{ReadAlerts, WriteAlerts};
 use crate::audit::ReadAudit;
 use crate::blob::Blobs;
 use crate::consumer::{ReadConsumers, WriteConsumers};
@@ -32,6 +33,7 @@ pub trait Read:
     + ReadMeta
     + ReadLogins
     + ReadJobs
+    + ReadAlerts
 {
 }
 
@@ -49,6 +51,7 @@ pub trait Write:
     + WriteMeta
     + WriteLogins
     + WriteJobs
+    + WriteAlerts
 {
 }
 

@@ -11,6 +11,7 @@
 //! * A newer database is refused before anything is written to it.
 //! * User input is bound to statements, never part of them.
 
+mod alert;
 mod audit;
 mod backup;
 mod blob;
@@ -37,6 +38,7 @@ mod usage;
 mod value;
 mod writer;
 
+pub use alert::{AlertRow, ReadAlerts, WriteAlerts};
 pub use audit::{AnchorCheck, Progress, ReadAudit};
 pub use backup::{
     BackupFile, BackupFound, BackupPlan, Manifest, create as create_backup, list_backups, manifest,

@@ -34,7 +34,8 @@ fn text(status: &StatusView) -> String {
         let mut lines = vec![paint(Color::Amber, "Needs you")];
         for need in &status.needs_you {
             let subject = need.subject.rsplit('-').next().unwrap_or(&need.subject);
-            let subject = if need.kind == "run_failed" { subject } else { &need.subject };
+            let by_id = matches!(need.kind.as_str(), "run_failed" | "alert");
+            let subject = if by_id { subject } else { &need.subject };
             lines.push(format!(
                 "  {} {}: {}",
                 paint(Color::Amber, "!"),
@@ -42,6 +43,10 @@ fn text(status: &StatusView) -> String {
                 shorten(&need.title, 90)
             ));
             lines.push(format!("    {}", paint(Color::Grey, &need.action)));
+        }
+        if status.alerts_open > 0 {
+            let open = format!("{} open: orkestra alert list", plural(status.alerts_open, "alert"));
+            lines.push(format!("  {}", paint(Color::Grey, &open)));
         }
         parts.push(lines.join("\n"));
     }
@@ -56,6 +61,10 @@ fn text(status: &StatusView) -> String {
         parts.push(runs(status.runs.iter().take(RUNS)));
     }
     parts.join("\n\n")
+}
+
+fn plural(count: usize, one: &str) -> String {
+    if count == 1 { format!("1 {one}") } else { format!("{count} {one}s") }
 }
 
 /// A table of units, as `unit list` prints it too.

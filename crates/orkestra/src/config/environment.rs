@@ -123,7 +123,10 @@ fn set(
                 }
                 None => return Err(Some(format!("name one of its keys: {}", listed(section)))),
             },
-            (Ty::Units(section) | Ty::Agents(section), Some((segment, tail))) => {
+            (
+                Ty::Units(section) | Ty::Agents(section) | Ty::Named(section),
+                Some((segment, tail)),
+            ) => {
                 path.push(child_of(root.as_ref(), &path, segment)?);
                 rest = tail;
                 Ty::Section(section)
@@ -135,6 +138,7 @@ fn set(
             (
                 Ty::Units(_)
                 | Ty::Agents(_)
+                | Ty::Named(_)
                 | Ty::Variables
                 | Ty::After
                 | Ty::Program

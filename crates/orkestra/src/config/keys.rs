@@ -88,6 +88,8 @@ pub(crate) enum Ty {
     Units(&'static Section),
     /// Agents by name.
     Agents(&'static Section),
+    /// Others by name.
+    Named(&'static Section),
 }
 
 impl Section {
@@ -134,6 +136,13 @@ pub(crate) const ROOT: Section = Section {
             default: "{}",
             example: "{ claude: { kind: claude } }",
             doc: "The agents that can be given work, by name.",
+        },
+        Key {
+            name: "notifications",
+            ty: Ty::Named(&upkeep::NOTIFICATION),
+            default: "{}",
+            example: "{ ops: { kind: webhook, url: \"https://hooks.example/orkestra\" } }",
+            doc: "Who is told of alerts, by name.",
         },
         Key {
             name: "health",

@@ -130,7 +130,7 @@ fn of(ty: Ty) -> Value {
             Some(short) => json!({"anyOf": [of(short.ty), section(inner)]}),
             None => section(inner),
         },
-        Ty::Units(inner) | Ty::Agents(inner) => json!({
+        Ty::Units(inner) | Ty::Agents(inner) | Ty::Named(inner) => json!({
             "type": ["object", "null"],
             "propertyNames": {"pattern": NAME},
             "additionalProperties": section(inner),

@@ -3,6 +3,7 @@
 use super::reader::{KeyPath, show_size};
 use super::{Loaded, Origin, Settings, keys, redact};
 use orkestra_agents::AgentSpec;
+use orkestra_connectors::Notification;
 use orkestra_core::health::Thresholds;
 use orkestra_core::unit::probe::Probe;
 use orkestra_core::unit::spec::UnitSpec;
@@ -22,6 +23,7 @@ pub(crate) fn values(settings: &Settings) -> Value {
         "env": variables(&settings.env),
         "units": units,
         "agents": agents,
+        "notifications": notifications(&settings.upkeep.notifications),
         "health": thresholds(&settings.upkeep.thresholds),
     })
 }
@@ -110,6 +112,24 @@ fn agent_value(agent: &AgentSpec) -> Value {
         "env": variables(&agent.env),
         "permission_mode": agent.permission_mode,
     })
+}
+
+/// Addresses of webhooks let in who knows them, so only their host is shown.
+fn notifications(all: &BTreeMap<String, Notification>) -> Value {
+    all.iter()
+        .map(|(name, channel)| {
+            let headers: Map<String, Value> =
+                channel.headers.keys().map(|name| (name.clone(), json!(redact::HIDDEN))).collect();
+            let value = json!({
+                "kind": channel.kind.as_str(),
+                "url": channel.url.as_deref().map(orkestra_connectors::shown_url),
+                "secret": channel.secret.as_ref().map(|_| redact::HIDDEN),
+                "headers": headers,
+                "min_level": channel.min_level,
+            });
+            (name.clone(), value)
+        })
+        .collect()
 }
 
 fn thresholds(of: &Thresholds) -> Value {

@@ -10,6 +10,7 @@ use crate::wire::{DaemonView, HealthView, Need, ShutdownRequest, StatusView};
 use axum::Json;
 use axum::extract::State;
 use axum::http::StatusCode;
+use orkestra_core::alert::{Alert, State as AlertState};
 use orkestra_core::run::{Run, RunState};
 use orkestra_core::unit::{State as UnitState, Unit};
 use orkestra_engine::StoreState;
@@ -20,6 +21,25 @@ const RUNS: usize = 10;
 
 /// A failed run needs somebody for this long.
 const RUN_NEEDS_MS: i128 = 24 * 3_600_000;
+
+/// Open alerts that are shown; `orkestra alert list` shows more.
+const ALERTS: usize = 100;
+
+/// Whether what waits for a person says the same already.
+fn is_told(alert: &Alert, needs: &[Need]) -> bool {
+    alert.what == "unit_failed"
+        && needs.iter().any(|need| need.kind == "unit_failed" && need.subject == alert.subject)
+}
+
+fn need_of(alert: &Alert) -> Need {
+    Need {
+        kind: "alert".to_owned(),
+        subject: alert.id.to_string(),
+        title: alert.title.clone(),
+        since: Some(alert.first_at.to_string()),
+        action: alert.action.clone(),
+    }
+}
 
 /// Says that the daemon is up, and nothing else.
 #[utoipa::path(get, path = "/health", responses((status = 200, body = HealthView)), security(()))]
@@ -46,7 +66,11 @@ pub(crate) async fn status(State(app): State<App>) -> Result<Json<StatusView>, P
         .await?;
     let runs: Vec<Run> = rows.iter().map(super::run::read_row).collect::<Result<_, _>>()?;
     let units = app.engine.units();
-    let needs_you = needs(&app, &units, &runs);
+    let alerts = app.engine.alerts(&[AlertState::Open], ALERTS).await?;
+    let mut needs_you = needs(&app, &units, &runs);
+    needs_you.extend(
+        alerts.iter().filter(|alert| !is_told(alert, &needs_you)).map(need_of).collect::<Vec<_>>(),
+    );
     let daemon = DaemonView {
         pid: std::process::id(),
         version: app.version.clone(),
@@ -64,7 +88,7 @@ pub(crate) async fn status(State(app): State<App>) -> Result<Json<StatusView>, P
     let units = units.iter().map(|unit| unit_view(unit, now)).collect();
     let mut runs: Vec<_> = runs.iter().map(run_view).collect();
     runs.sort_by(|a, b| b.created_at.cmp(&a.created_at));
-    Ok(Json(StatusView { daemon, needs_you, units, runs }))
+    Ok(Json(StatusView { daemon, needs_you, units, runs, alerts_open: alerts.len() }))
 }
 
 fn store_word(state: StoreState) -> &'static str {

@@ -1,5 +1,6 @@
-//! The house itself on the wire: health.
+//! The house itself on the wire: health, alerts, and who is told of them.
 
+use orkestra_core::alert::Alert;
 use orkestra_core::health::{Check, Report};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
@@ -56,6 +57,101 @@ impl HealthReport {
             level: report.level.as_str().to_owned(),
             checked_at,
             checks: report.checks.iter().map(HealthCheck::from).collect(),
+        }
+    }
+}
+
+/// Something that somebody should hear of.
+#[derive(Debug, Clone, Serialize, Deserialize, ToSchema)]
+pub struct AlertView {
+    /// Its id.
+    pub id: String,
+    /// The end of its id, for people.
+    pub short: String,
+    /// `unit_failed`, `unit_crashing`, `health`, `integrity`, `journal_gap`, `job_failing`,
+    /// `notification_failed`, `effect_unknown`.
+    pub what: String,
+    /// With whom: a unit, a check, a job.
+    pub subject: String,
+    /// `warning`, `critical`.
+    pub level: String,
+    /// In one sentence.
+    pub title: String,
+    /// What to do, as a command.
+    pub action: String,
+    /// `open`, `settled`, `resolved`.
+    pub state: String,
+    /// When it was raised (RFC 3339).
+    pub first_at: String,
+    /// When its cause was seen last (RFC 3339).
+    pub last_at: String,
+    /// How often its cause was seen.
+    pub count: u64,
+    /// How often it was delivered.
+    pub deliveries: u32,
+    /// Who settled it.
+    pub settled_by: Option<String>,
+    /// When it was settled or resolved (RFC 3339).
+    pub ended_at: Option<String>,
+}
+
+/// Alerts, the newest first.
+#[derive(Debug, Clone, Serialize, Deserialize, ToSchema)]
+pub struct AlertList {
+    /// The page.
+    pub alerts: Vec<AlertView>,
+    /// How many are open.
+    pub open: usize,
+}
+
+/// Somebody who is told of alerts. Its address is not shown: it is often a secret.
+#[derive(Debug, Clone, Serialize, Deserialize, ToSchema)]
+pub struct NotificationView {
+    /// Its name.
+    pub name: String,
+    /// `webhook`, `slack`, `discord`, `desktop`.
+    pub kind: String,
+    /// Alerts below this level are not sent: `warning`, `critical`.
+    pub min_level: String,
+    /// Whether it could be used here: a desktop needs `notify-send`.
+    pub available: bool,
+}
+
+/// All who are told of alerts.
+#[derive(Debug, Clone, Serialize, Deserialize, ToSchema)]
+pub struct NotificationList {
+    /// By name.
+    pub notifications: Vec<NotificationView>,
+}
+
+/// What a test message gave.
+#[derive(Debug, Clone, Serialize, Deserialize, ToSchema)]
+pub struct NotificationTest {
+    /// Whether it was taken.
+    pub done: bool,
+    /// What was answered, or why not.
+    pub why: String,
+    /// The effect in the journal.
+    pub effect: String,
+}
+
+impl From<&Alert> for AlertView {
+    fn from(alert: &Alert) -> Self {
+        Self {
+            id: alert.id.to_string(),
+            short: alert.id.short(),
+            what: alert.what.clone(),
+            subject: alert.subject.clone(),
+            level: alert.level.as_str().to_owned(),
+            title: alert.title.clone(),
+            action: alert.action.clone(),
+            state: alert.state.as_str().to_owned(),
+            first_at: alert.first_at.to_string(),
+            last_at: alert.last_at.to_string(),
+            count: alert.count,
+            deliveries: alert.deliveries,
+            settled_by: alert.settled_by.clone(),
+            ended_at: alert.ended_at.map(|at| at.to_string()),
         }
     }
 }

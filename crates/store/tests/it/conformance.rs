@@ -6,10 +6,10 @@ mod job;
 use crate::home::{Home, big, caused, draft};
 use jiff::{Timestamp, ToSpan};
 use orkestra_core::event::{Cause, Draft, EventRef, Topic};
-use orkestra_core::id::{EventId, InstanceId, RunId};
+use orkestra_core::id::{AlertId, EventId, InstanceId, RunId};
 use orkestra_store::{
-    EffectState, Error, EventKey, Filter, InstanceRow, LoginRow, Owner, RunRow, Store, Tokens,
-    UnitRow, UsageRow,
+    AlertRow, EffectState, Error, EventKey, Filter, InstanceRow, LoginRow, Owner, RunRow, Store,
+    Tokens, UnitRow, UsageRow,
 };
 use serde_json::json;
 use uuid::Uuid;
@@ -18,7 +18,7 @@ type Case = fn(&Store);
 
 /// Runs every case on a fresh store of the back end.
 pub(crate) fn conformance(open: impl Fn() -> Store) {
-    let cases: [(&str, Case); 18] = [
+    let cases: [(&str, Case); 19] = [
         ("an empty journal", empty),
         ("append and read back", append),
         ("filters", filters),
@@ -37,6 +37,7 @@ pub(crate) fn conformance(open: impl Fn() -> Store) {
         ("cursors, settings, term, epoch", settings),
         ("logins", logins),
         ("jobs", job::jobs),
+        ("alerts", alerts),
     ];
     for (name, case) in cases {
         eprintln!("conformance: {name}");
@@ -446,4 +447,43 @@ fn logins(store: &Store) {
     let (gone, there) =
         store.read_blocking(|r| Ok((r.login(&[1; 32])?, r.login(&[2; 32])?))).unwrap();
     assert_eq!((gone, there), (None, Some(row(2, 20))));
+}
+
+fn alerts(store: &Store) {
+    let row = |n: u128, state: &str, seconds: i64| AlertRow {
+        id: AlertId::new(Uuid::from_u128(n)),
+        key: "unit_failed:web".to_owned(),
+        state: state.to_owned(),
+        level: "critical".to_owned(),
+        body: "{}".to_owned(),
+        first_at: time(0) + seconds.seconds(),
+        last_at: time(0) + seconds.seconds(),
+    };
+    store
+        .write_blocking(move |tx| {
+            tx.put_alert(&row(1, "open", 1))?;
+            tx.put_alert(&row(1, "resolved", 1))?;
+            tx.put_alert(&row(2, "resolved", 2))?;
+            tx.put_alert(&row(3, "settled", 3))
+        })
+        .unwrap();
+    // Of one key at most one is not over.
+    let second = store.write_blocking(move |tx| tx.put_alert(&row(4, "open", 4)));
+    assert!(second.is_err(), "{second:?}");
+    let (newest, over, all, one) = store
+        .read_blocking(|r| {
+            Ok((
+                r.alert_of("unit_failed:web")?,
+                r.alerts(&["resolved"], 9)?,
+                r.alerts(&["open", "settled", "resolved"], 2)?,
+                r.alert(AlertId::new(Uuid::from_u128(1)))?,
+            ))
+        })
+        .unwrap();
+    assert_eq!(newest, Some(row(3, "settled", 3)));
+    assert_eq!(over, [row(2, "resolved", 2), row(1, "resolved", 1)]);
+    assert_eq!(all, [row(3, "settled", 3), row(2, "resolved", 2)]);
+    assert_eq!(one, Some(row(1, "resolved", 1)));
+    let pruned = store.write_blocking(|tx| tx.prune_alerts(time(0) + 2.seconds())).unwrap();
+    assert_eq!(pruned.value, 1);
 }

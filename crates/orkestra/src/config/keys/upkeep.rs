@@ -1,6 +1,6 @@
 //! The keys about the house itself.
 
-use super::Ty::{Factor, Share, Size};
+use super::Ty::{Factor, Share, Size, Text, Variables, Word};
 use super::{Key, Section};
 
 /// From where on a figure is too high or too low.
@@ -63,6 +63,49 @@ pub(crate) const HEALTH: Section = Section {
             default: "0.8",
             example: "0.5",
             doc: "A larger share of the open files that the daemon may have is a warning.",
+        },
+    ],
+};
+
+/// Who is told of alerts, and how.
+pub(crate) const NOTIFICATION: Section = Section {
+    name: "a notification",
+    short: None,
+    keys: &[
+        Key {
+            name: "kind",
+            ty: Word(&["webhook", "slack", "discord", "desktop"]),
+            default: "",
+            example: "webhook",
+            doc: "How: JSON to an address, a webhook of Slack or Discord, or a notice on the desktop.",
+        },
+        Key {
+            name: "url",
+            ty: Text,
+            default: "none",
+            example: "https://hooks.example/orkestra",
+            doc: "The address; all but the desktop must have it.",
+        },
+        Key {
+            name: "secret",
+            ty: Text,
+            default: "none",
+            example: "a-long-random-text",
+            doc: "Signs what is sent: X-Orkestra-Signature is the HMAC-SHA256 of the body.",
+        },
+        Key {
+            name: "headers",
+            ty: Variables,
+            default: "{}",
+            example: "{ X-Team: ops }",
+            doc: "Headers to add.",
+        },
+        Key {
+            name: "min_level",
+            ty: Word(&["warning", "critical"]),
+            default: "warning",
+            example: "critical",
+            doc: "Alerts below this level are not sent.",
         },
     ],
 };

@@ -1,14 +1,75 @@
 //! Reads what the file says about the house itself.
 
 use super::super::Origin;
-use super::super::keys::upkeep::HEALTH;
-use super::super::reader::{self, Fields, Reader};
+use super::super::keys::upkeep::{HEALTH, NOTIFICATION};
+use super::super::problem::Problem;
+use super::super::reader::{self, Fields, KeyPath, Reader};
+use super::super::yaml::Entry;
+use orkestra_connectors::{Kind, Notification, check_url};
+use orkestra_core::health::Level;
 use orkestra_core::health::Thresholds;
 use orkestra_engine::Upkeep;
+use std::collections::BTreeMap;
 
 /// Everything about the house.
 pub(super) fn read(top: &Fields<'_>, reader: &mut Reader) -> Upkeep {
-    Upkeep { thresholds: thresholds(top, reader) }
+    Upkeep { thresholds: thresholds(top, reader), notifications: notifications(top, reader) }
+}
+
+fn notifications(top: &Fields<'_>, reader: &mut Reader) -> BTreeMap<String, Notification> {
+    let path = top.path.join("notifications");
+    let mut all = BTreeMap::new();
+    for entry in reader.named(top.get("notifications"), &path) {
+        if super::name(entry, &path, "notification", reader).is_none() {
+            continue;
+        }
+        if let Some(channel) = notification(entry, path.join(&entry.key), reader) {
+            all.insert(entry.key.clone(), channel);
+        }
+    }
+    all
+}
+
+fn notification(entry: &Entry, path: KeyPath, reader: &mut Reader) -> Option<Notification> {
+    let f = reader.section(Some(&entry.value), path, &NOTIFICATION);
+    let wrong = |name: &str, message: String, hint: &str| {
+        let place = f.get(name).map_or(&entry.place, |node| &node.place);
+        Problem::at(place.clone(), message).key(f.path.join(name).text()).hint(hint)
+    };
+    let kind: Option<Kind> = match f.get("kind") {
+        None => {
+            let message = format!("the notification {:?} has no kind", entry.key);
+            reader.report(wrong("kind", message, "add, for example, kind: webhook"));
+            None
+        }
+        Some(_) => {
+            let word = reader::word(super::key(&NOTIFICATION, "kind"));
+            reader.value(&f, "kind", (None, Origin::Default), |text| word(text).map(Some))
+        }
+    };
+    let url = reader.optional(&f, "url");
+    match (kind, &url) {
+        (Some(Kind::Desktop) | None, _) => {}
+        (Some(_), None) => {
+            let message = format!("the notification {:?} has no url", entry.key);
+            reader.report(wrong("url", message, "add url: with the address to post to"));
+        }
+        (Some(_), Some(url)) => {
+            if let Err(why) = check_url(url) {
+                let message = format!("the address cannot be used: {why}");
+                reader.report(wrong("url", message, "write, for example, https://hooks.example/x"));
+            }
+        }
+    }
+    let level = reader::word(super::key(&NOTIFICATION, "min_level"));
+    let channel = Notification {
+        kind: kind?,
+        url,
+        secret: reader.optional(&f, "secret"),
+        headers: reader.variables(f.get("headers"), &f.path.join("headers")),
+        min_level: reader.value(&f, "min_level", (Level::Warning, Origin::Default), level),
+    };
+    Some(channel)
 }
 
 fn thresholds(top: &Fields<'_>, reader: &mut Reader) -> Thresholds {

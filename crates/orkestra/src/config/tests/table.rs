@@ -43,6 +43,14 @@ fn every_key() -> Vec<(String, String, &'static Key)> {
                     };
                     walk(inner, "agents.x.", &wrap, out);
                 }
+                Ty::Named(inner) if key.name == "notifications" => {
+                    let wrap = |text: String| {
+                        let kind = if text.starts_with("kind") { "" } else { ", kind: webhook" };
+                        let url = if text.starts_with("url") { "" } else { ", url: http://h/" };
+                        format!("notifications: {{ x: {{ {text}{kind}{url} }} }}")
+                    };
+                    walk(inner, "notifications.x.", &wrap, out);
+                }
                 _ => {}
             }
         }
@@ -125,6 +133,14 @@ fn every_word_of_the_table_is_known() {
     for (path, _, key) in every_key() {
         let Ty::Word(words) = key.ty else { continue };
         for word in words {
+            if let Some(name) = path.strip_prefix("notifications.x.") {
+                let kind = if name == "kind" { "" } else { ", kind: webhook" };
+                let text = format!("{name}: {word}{kind}, url: http://h/");
+                let loaded =
+                    Machine::with(&format!("notifications: {{ x: {{ {text} }} }}")).loaded();
+                assert_eq!(get(&loaded, &path).unwrap(), &json!(word), "{path}");
+                continue;
+            }
             if path.contains(".probes.") || path.matches('.').count() == 2 {
                 let (name, tail) = path.rsplit_once('.').unwrap();
                 let text = match name.rsplit('.').next().unwrap() {

@@ -1,0 +1,210 @@
+//! Which events raise alerts, and which say that a cause is gone.
+
+use crate::event::Event;
+use crate::health::Level;
+use serde_json::Value;
+
+/// The kinds that [`signals`] looks at; no other says anything about alerts.
+pub const KINDS: [&str; 15] = [
+    "unit.failed",
+    "unit.restart_scheduled",
+    "unit.started",
+    "unit.stopped",
+    "unit.stop_requested",
+    "unit.removed",
+    "health.changed",
+    "health.integrity_checked",
+    "journal.gap",
+    "job.finished",
+    "job.failed",
+    "job.removed",
+    "effect.unknown",
+    "effect.failed",
+    "effect.done",
+];
+
+/// Failures in a row from which on a unit, or a job, is worth an alert.
+const IN_A_ROW: u64 = 3;
+
+/// Checks of the health report whose causes have alerts of their own, or need none.
+const TOLD_OTHERWISE: [&str; 5] = ["daemon", "units", "jobs", "integrity", "outbox"];
+
+/// A cause.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Raise {
+    /// What is wrong.
+    pub what: String,
+    /// With whom.
+    pub subject: String,
+    /// How bad it is.
+    pub level: Level,
+    /// In one sentence.
+    pub title: String,
+    /// What to do, as a command.
+    pub action: String,
+}
+
+/// What an event says about alerts.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Signal {
+    /// A cause is there.
+    Raise(Raise),
+    /// A cause is gone.
+    Clear {
+        /// What was wrong.
+        what: String,
+        /// With whom.
+        subject: String,
+        /// Why it is over, in one sentence.
+        why: String,
+    },
+}
+
+impl Signal {
+    /// The key of its alert.
+    pub fn key(&self) -> String {
+        match self {
+            Self::Raise(cause) => super::key(&cause.what, &cause.subject),
+            Self::Clear { what, subject, .. } => super::key(what, subject),
+        }
+    }
+}
+
+fn raise(what: &str, subject: &str, level: Level, title: String, action: String) -> Signal {
+    let (what, subject) = (what.to_owned(), subject.to_owned());
+    Signal::Raise(Raise { what, subject, level, title, action })
+}
+
+fn clear(what: &str, subject: &str, why: &str) -> Signal {
+    Signal::Clear { what: what.to_owned(), subject: subject.to_owned(), why: why.to_owned() }
+}
+
+fn text<'a>(body: &'a Value, name: &str) -> &'a str {
+    body.get(name).and_then(Value::as_str).unwrap_or_default()
+}
+
+fn number(body: &Value, name: &str) -> u64 {
+    body.get(name).and_then(Value::as_u64).unwrap_or_default()
+}
+
+/// What an event says about alerts; nothing for most.
+pub fn signals(event: &Event) -> Vec<Signal> {
+    let Some(body) = &event.body else { return Vec::new() };
+    let about = event.subject.as_str();
+    match event.kind.as_str() {
+        "unit.failed" => vec![
+            clear("unit_crashing", about, "It failed."),
+            raise(
+                "unit_failed",
+                about,
+                Level::Critical,
+                format!("{about} failed. {}", text(body, "why")).trim_end().to_owned(),
+                format!("orkestra unit show {about}"),
+            ),
+        ],
+        "unit.restart_scheduled" if number(body, "attempt") >= IN_A_ROW => vec![raise(
+            "unit_crashing",
+            about,
+            Level::Warning,
+            format!("{about} ended {} times in a row.", number(body, "attempt")),
+            format!("orkestra logs {about}"),
+        )],
+        // Whether a unit that crashed again and again stays up is not known at its start.
+        "unit.started" => vec![clear("unit_failed", about, "It runs again.")],
+        "unit.stopped" | "unit.stop_requested" => vec![
+            clear("unit_failed", about, "It was stopped."),
+            clear("unit_crashing", about, "It was stopped."),
+        ],
+        "unit.removed" => vec![
+            clear("unit_failed", about, "It left the configuration."),
+            clear("unit_crashing", about, "It left the configuration."),
+        ],
+        "health.changed" => health(body),
+        "health.integrity_checked" => vec![integrity(body)],
+        "journal.gap" => vec![raise(
+            "journal_gap",
+            "journal",
+            Level::Warning,
+            format!(
+                "The journal could not be written for a while: {} events were written late, {} lost.",
+                number(body, "queued"),
+                number(body, "dropped")
+            ),
+            "orkestra events --kind journal.gap".to_owned(),
+        )],
+        "job.failed" if number(body, "failures") >= IN_A_ROW => vec![raise(
+            "job_failing",
+            about,
+            Level::Warning,
+            format!("The job {about} failed {} times in a row.", number(body, "failures")),
+            "orkestra job list".to_owned(),
+        )],
+        "job.finished" => vec![clear("job_failing", about, "It went well again.")],
+        "job.removed" => vec![clear("job_failing", about, "It left the configuration.")],
+        "effect.unknown" => vec![raise(
+            "effect_unknown",
+            about,
+            Level::Warning,
+            format!("Nobody knows whether this happened: {}.", text(body, "kind")),
+            format!("orkestra events --subject {about}"),
+        )],
+        "effect.failed" | "effect.done" => channel(event.kind.as_str(), body),
+        _ => Vec::new(),
+    }
+}
+
+/// A channel that does not work is worth an alert over the others; a test tells its asker.
+fn channel(kind: &str, body: &Value) -> Vec<Signal> {
+    let to = text(body, "to");
+    if text(body, "kind") != "notify" || body.get("test") == Some(&Value::Bool(true)) {
+        return Vec::new();
+    }
+    if kind == "effect.done" {
+        return vec![clear("notification_failed", to, "It was told something again.")];
+    }
+    vec![raise(
+        "notification_failed",
+        to,
+        Level::Warning,
+        format!("{to} could not be told of an alert: {}.", text(body, "why")),
+        format!("orkestra notify test {to}"),
+    )]
+}
+
+fn health(body: &Value) -> Vec<Signal> {
+    let checks = body.get("checks").and_then(Value::as_array).map_or(&[][..], Vec::as_slice);
+    checks
+        .iter()
+        .filter_map(|check| {
+            let name = text(check, "name");
+            if TOLD_OTHERWISE.contains(&name) {
+                return None;
+            }
+            match Level::parse(text(check, "to"))? {
+                Level::Ok => Some(clear("health", name, text(check, "says"))),
+                // Not knowing is no reason to say that it is over.
+                Level::Unknown => None,
+                level @ (Level::Warning | Level::Critical) => Some(raise(
+                    "health",
+                    name,
+                    level,
+                    format!("{name}: {}", text(check, "says")),
+                    "orkestra health".to_owned(),
+                )),
+            }
+        })
+        .collect()
+}
+
+fn integrity(body: &Value) -> Signal {
+    match number(body, "problems") {
+        0 => clear("integrity", "journal", "It verifies again."),
+        count => raise(
+            "integrity",
+            "journal",
+            Level::Critical,
+            format!("The journal does not verify: {count} found, first {}.", text(body, "first")),
+            "orkestra audit verify".to_owned(),
+        ),
+    }
+}
