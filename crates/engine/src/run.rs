@@ -185,6 +185,7 @@ impl Runs {
             },
             stdin: Some(stdin),
             nofile: Some(self.actors.options.nofile),
+            user: None,
         })
     }
 

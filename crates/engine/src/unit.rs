@@ -111,7 +111,12 @@ impl Units {
                 },
             },
             stdin: None,
-            nofile: Some(self.actors.options.nofile),
+            nofile: Some(spec.limits.open_files.map_or(self.actors.options.nofile, |most| {
+                // Beyond the hard limit only root could go, and the start would fail.
+                let (_, hard) = self.actors.options.nofile;
+                (most.min(hard), most.min(hard))
+            })),
+            user: spec.user.clone(),
         }
     }
 

@@ -60,6 +60,7 @@ async fn measure(dir: &std::path::Path, count: u64) {
         },
         stdin: None,
         nofile: None,
+        user: None,
     };
     let began = Instant::now();
     let (handle, mut events) = launcher.launch(&launch).unwrap();

@@ -55,6 +55,14 @@ pub enum Error {
         /// Why not.
         why: &'static str,
     },
+    /// A process cannot be given to this user.
+    #[error("cannot run as {user}: {why}")]
+    User {
+        /// As it was asked for.
+        user: String,
+        /// Why not, and what to do.
+        why: &'static str,
+    },
     /// A helper program took too long.
     #[error("{program} did not finish within {seconds} s")]
     TimedOut {

@@ -3,12 +3,14 @@
 //!
 //! - [`home`], [`boot`], [`limits`], [`reserve`]: the daemon's own footing
 //! - [`machine`]: disk, memory, load, and what this process takes
+//! - [`account`]: users and groups
 //! - [`instance`]: units, each held by a shim that outlives the daemon
 //! - [`output`], [`raw`]: what units write
 //! - [`service`], [`keeper`]: what starts the daemon and keeps it running
 //! - [`program`], [`git`], [`watch`]: short helper programs, worktrees, changed files
 //! - [`secret`]: files and programs that keep secrets
 
+pub mod account;
 pub mod boot;
 pub mod clock;
 mod error;

@@ -7,6 +7,10 @@ use std::os::fd::{AsRawFd, OwnedFd, RawFd};
 
 use crate::options::Options;
 use crate::sys;
+use crate::text::number;
+
+/// More groups than this are not handed over by the daemon.
+const GROUPS_MAX: usize = 256;
 
 /// Where a start failed.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -24,6 +28,7 @@ pub(crate) enum Stage {
     Cwd = 4,
     Stdin = 5,
     Exec = 6,
+    User = 7,
 }
 
 impl Stage {
@@ -35,6 +40,7 @@ impl Stage {
             Self::Cwd => "cwd",
             Self::Stdin => "stdin",
             Self::Exec => "exec",
+            Self::User => "user",
         }
     }
 
@@ -43,6 +49,7 @@ impl Stage {
             4 => Self::Cwd,
             5 => Self::Stdin,
             6 => Self::Exec,
+            7 => Self::User,
             _ => Self::Setup,
         }
     }
@@ -113,14 +120,24 @@ unsafe fn become_leader(
     // SAFETY: system calls with valid, NUL-terminated arguments, in the forked child.
     unsafe {
         libc::setsid();
-        // Without its shim nobody could stop or account for the unit: it must not outlive it.
-        libc::prctl(libc::PR_SET_PDEATHSIG, libc::SIGKILL);
-        if libc::getppid() != shim {
-            libc::_exit(127);
-        }
         if let Some((soft, hard)) = options.nofile {
             let limit = libc::rlimit { rlim_cur: soft, rlim_max: hard };
             libc::setrlimit(libc::RLIMIT_NOFILE, &raw const limit);
+        }
+        if let Some((uid, gid, groups)) = options.user {
+            // Pipes belong to who made them, and who opens /dev/stderr needs the right to.
+            for end in [stdout, stderr] {
+                libc::fchown(end.as_raw_fd(), uid, gid);
+            }
+            if !become_user(uid, gid, groups) {
+                return failed(Stage::User);
+            }
+        }
+        // After the change of user, which clears it. Without its shim nobody could stop or account
+        // for the unit: it must not outlive it.
+        libc::prctl(libc::PR_SET_PDEATHSIG, libc::SIGKILL);
+        if libc::getppid() != shim {
+            libc::_exit(127);
         }
         if libc::chdir(options.cwd.as_ptr()) < 0 {
             return failed(Stage::Cwd);
@@ -155,5 +172,25 @@ unsafe fn become_leader(
         }
         libc::execvp(*command, command);
         failed(Stage::Exec)
+    }
+}
+
+/// All groups, the group, the user: in this order, since each step takes the right to the one
+/// before.
+fn become_user(uid: u32, gid: u32, groups: &CStr) -> bool {
+    let mut list = [0; GROUPS_MAX];
+    let mut count = 0;
+    for word in groups.to_bytes().split(|byte| *byte == b',') {
+        let group = number(word).and_then(|group| libc::gid_t::try_from(group).ok());
+        if let (Some(slot), Some(group)) = (list.get_mut(count), group) {
+            *slot = group;
+            count += 1;
+        }
+    }
+    // SAFETY: the list has `count` groups.
+    unsafe {
+        libc::setgroups(count, list.as_ptr()) == 0
+            && libc::setresgid(gid, gid, gid) == 0
+            && libc::setresuid(uid, uid, uid) == 0
     }
 }

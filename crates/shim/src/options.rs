@@ -31,6 +31,8 @@ pub(crate) struct Options {
     pub(crate) output: Output,
     pub(crate) stdin: &'static CStr,
     pub(crate) nofile: Option<(u64, u64)>,
+    /// User, group, and all groups as numbers with commas between.
+    pub(crate) user: Option<(u32, u32, &'static CStr)>,
     /// Where the unit's own command starts in argv.
     pub(crate) command: usize,
 }
@@ -43,6 +45,7 @@ impl Options {
         let (mut raw, mut dir, mut stdout, mut stderr) = (false, c"", c"", c"");
         let (mut seq, mut max, mut keep, mut cap) = (1, 10 << 20, 5, u64::MAX);
         let (mut full, mut soft, mut hard, mut command) = (WhenFull::Block, None, None, None);
+        let (mut uid, mut gid, mut groups) = (None, None, c"");
         for (index, argument) in arguments.enumerate() {
             let bytes = argument.to_bytes_with_nul();
             if bytes == b"--\0" {
@@ -71,6 +74,9 @@ impl Options {
                 b"stdin" => stdin = value,
                 b"nofile_soft" => soft = count,
                 b"nofile_hard" => hard = count,
+                b"uid" => uid = Some(u32::try_from(count?).ok()?),
+                b"gid" => gid = Some(u32::try_from(count?).ok()?),
+                b"groups" => groups = value,
                 _ => {}
             }
         }
@@ -88,6 +94,7 @@ impl Options {
             output,
             stdin,
             nofile: soft.zip(hard),
+            user: uid.zip(gid).map(|(uid, gid)| (uid, gid, groups)),
             command: command?,
         })
     }

@@ -14,6 +14,7 @@ use rustix::fs::{MemfdFlags, SealFlags, fcntl_add_seals, memfd_create};
 
 use super::link::{self, Stream};
 use super::{InstanceEvents, InstanceHandle};
+use crate::account::{self, Account};
 use crate::error::{Doing, Error};
 use crate::limits::NoFile;
 use crate::spawn::{Spawn, spawn};
@@ -47,6 +48,8 @@ pub struct Launch {
     pub stdin: Option<PathBuf>,
     /// Its limit of open files: see [`crate::limits::raise_nofile`].
     pub nofile: Option<NoFile>,
+    /// Whom it belongs to (`name`, `uid`, each with `:group`); the daemon's own user without it.
+    pub user: Option<String>,
 }
 
 /// Where output goes.
@@ -114,7 +117,8 @@ impl Launcher {
     /// Starts an instance. What the shim then reports comes as events; an error here means that
     /// nothing was started. Needs a Tokio runtime.
     pub fn launch(&self, launch: &Launch) -> Result<(InstanceHandle, InstanceEvents), Error> {
-        let (argv, env) = (arguments(launch)?, environment(launch)?);
+        let user = launch.user.as_deref().map(account::to_become).transpose()?.flatten();
+        let (argv, env) = (arguments(launch, user.as_ref())?, environment(launch, user.as_ref())?);
         if let Output::Log { dir, .. } = &launch.output {
             home::make_private(dir)?;
         }
@@ -227,7 +231,7 @@ fn c_string(what: &'static str, bytes: impl Into<Vec<u8>>) -> Result<CString, Er
     CString::new(bytes).map_err(|_| Error::Unusable { what, why: "it contains a NUL byte" })
 }
 
-fn arguments(launch: &Launch) -> Result<Vec<CString>, Error> {
+fn arguments(launch: &Launch, user: Option<&Account>) -> Result<Vec<CString>, Error> {
     if launch.argv.first().is_none_or(String::is_empty) {
         return Err(Error::Unusable { what: "the command", why: "it is empty" });
     }
@@ -275,17 +279,27 @@ fn arguments(launch: &Launch) -> Result<Vec<CString>, Error> {
         add("nofile_soft", soft.to_string().as_bytes());
         add("nofile_hard", hard.to_string().as_bytes());
     }
+    if let Some(user) = user {
+        let groups: Vec<String> = user.groups.iter().map(u32::to_string).collect();
+        add("uid", user.uid.to_string().as_bytes());
+        add("gid", user.gid.to_string().as_bytes());
+        add("groups", groups.join(",").as_bytes());
+    }
     words.push(b"--".to_vec());
     words.extend(launch.argv.iter().map(|word| word.as_bytes().to_vec()));
     words.into_iter().map(|word| c_string("the command line", word)).collect()
 }
 
-fn environment(launch: &Launch) -> Result<Vec<CString>, Error> {
-    let ours = [("ORKESTRA_UNIT", &launch.name), ("ORKESTRA_INSTANCE", &launch.instance)];
+fn environment(launch: &Launch, user: Option<&Account>) -> Result<Vec<CString>, Error> {
+    let mut ours = vec![("ORKESTRA_UNIT", &launch.name), ("ORKESTRA_INSTANCE", &launch.instance)];
+    if let Some(user) = user {
+        ours.extend([("HOME", &user.home), ("SHELL", &user.shell)]);
+        ours.extend([("USER", &user.name), ("LOGNAME", &user.name)]);
+    }
     let given = launch.env.iter().map(|(key, value)| (key.as_str(), value));
     given
         .filter(|(key, _)| !ours.iter().any(|(own, _)| own == key))
-        .chain(ours)
+        .chain(ours.iter().copied())
         .map(|(key, value)| {
             if key.is_empty() || key.contains('=') {
                 return Err(Error::Unusable {
@@ -325,6 +339,7 @@ mod tests {
                 output: Output::Log { dir: log, max_bytes: 1, keep: 1, full: Full::Block },
                 stdin: None,
                 nofile: None,
+                user: None,
             };
             let (handle, mut events) = launcher.launch(&launch).unwrap();
             assert!(matches!(events.next().await, Some(InstanceEvent::Started { .. })));

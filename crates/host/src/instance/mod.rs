@@ -49,7 +49,7 @@ pub struct Exit {
 /// Why a unit could not be started.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct StartFailure {
-    /// `setup`, `output`, `fork`, `cwd`, `stdin` or `exec`.
+    /// `setup`, `output`, `fork`, `user`, `cwd`, `stdin` or `exec`.
     pub stage: String,
     /// The system's error number.
     pub errno: i32,
@@ -64,6 +64,7 @@ impl StartFailure {
             "stdin" => "cannot open its input",
             "output" => "cannot open its output",
             "fork" => "cannot make a process",
+            "user" => "cannot become its user",
             "exec" => "cannot execute its program",
             _ => "cannot be set up",
         };

@@ -59,6 +59,7 @@ impl Home {
             },
             stdin: None,
             nofile: None,
+            user: None,
         }
     }
 
