@@ -4,10 +4,14 @@ use crate::secret::Secrets;
 use orkestra_core::agent::Usage;
 use orkestra_core::event::{Cause, Draft, EventRef, Topic};
 use orkestra_core::id::RunId;
+use orkestra_core::job::spec::JobName;
+use orkestra_core::job::{self, Job, Record};
 use orkestra_core::run::{Run, RunDecision};
 use orkestra_core::unit::spec::UnitName;
 use orkestra_core::unit::{Decision, Unit};
-use orkestra_store::{Error as StoreError, RunRow, Tokens, UnitRow, UsageRow, Write};
+use orkestra_store::{
+    Error as StoreError, JobRow, JobRunRow, RunRow, Tokens, UnitRow, UsageRow, Write,
+};
 use serde_json::json;
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -29,6 +33,9 @@ pub(crate) struct Batch {
     units: BTreeMap<UnitName, Unit>,
     removed: BTreeSet<UnitName>,
     runs: BTreeMap<RunId, Run>,
+    jobs: BTreeMap<JobName, Job>,
+    removed_jobs: BTreeSet<JobName>,
+    records: BTreeMap<(JobName, u64), Record>,
     entries: Vec<Entry>,
     usage: Vec<(RunId, Usage)>,
 }
@@ -38,6 +45,7 @@ pub(crate) struct Batch {
 pub(crate) struct Latest {
     pub(crate) units: BTreeMap<UnitName, EventRef>,
     pub(crate) runs: BTreeMap<RunId, EventRef>,
+    pub(crate) jobs: BTreeMap<JobName, EventRef>,
 }
 
 impl Latest {
@@ -45,6 +53,7 @@ impl Latest {
     pub(crate) fn then(&mut self, later: Self) {
         self.units.extend(later.units);
         self.runs.extend(later.runs);
+        self.jobs.extend(later.jobs);
     }
 }
 
@@ -53,6 +62,9 @@ impl Batch {
         self.units.is_empty()
             && self.removed.is_empty()
             && self.runs.is_empty()
+            && self.jobs.is_empty()
+            && self.removed_jobs.is_empty()
+            && self.records.is_empty()
             && self.entries.is_empty()
     }
 
@@ -69,7 +81,9 @@ impl Batch {
                     .iter()
                     .take(base)
                     .rposition(|entry| {
-                        entry.stream.is_none() && entry.draft.subject == draft.subject
+                        entry.stream.is_none()
+                            && entry.draft.subject == draft.subject
+                            && entry.draft.topic == draft.topic
                     })
                     .map_or(Cause::Event(reference), Cause::Earlier),
                 Cause::Root => Cause::Root,
@@ -113,6 +127,8 @@ impl Batch {
             self.removed.insert(name.clone());
         }
         self.runs.extend(later.runs.clone());
+        self.put_jobs(&later.jobs, &later.removed_jobs);
+        self.records.extend(later.records.clone());
         self.usage.extend(later.usage.iter().cloned());
         self
     }
@@ -140,6 +156,27 @@ impl Batch {
         self.usage.extend(decision.usage.iter().map(|usage| (id, usage.clone())));
         self.runs.insert(id, decision.run.clone());
         self.push(decision.events.clone());
+    }
+
+    /// Adds what was decided about jobs.
+    pub(crate) fn jobs(&mut self, decision: &job::Decision) {
+        self.put_jobs(&decision.changed, &decision.removed);
+        for (name, record) in &decision.records {
+            self.records.insert((name.clone(), record.number), record.clone());
+        }
+        self.push(decision.events.clone());
+    }
+
+    fn put_jobs(&mut self, changed: &BTreeMap<JobName, Job>, removed: &BTreeSet<JobName>) {
+        for (name, job) in changed {
+            self.removed_jobs.remove(name);
+            self.jobs.insert(name.clone(), job.clone());
+        }
+        for name in removed {
+            self.jobs.remove(name);
+            self.records.retain(|(job, _), _| job != name);
+            self.removed_jobs.insert(name.clone());
+        }
     }
 
     /// Adds events that change no row of units and runs.
@@ -196,7 +233,12 @@ impl Batch {
                         latest.runs.insert(id, reference);
                     }
                 }
-                Topic::Daemon | Topic::Job | Topic::Journal | Topic::Alert | Topic::Effect => {}
+                Topic::Job => {
+                    if let Ok(name) = draft.subject.parse() {
+                        latest.jobs.insert(name, reference);
+                    }
+                }
+                Topic::Daemon | Topic::Journal | Topic::Alert | Topic::Effect => {}
             }
         }
         for (run, usage) in &self.usage {
@@ -215,7 +257,31 @@ impl Batch {
             run.latest = latest.runs.get(id).copied().or(run.latest);
             tx.put_run(&run_row(&run)?)?;
         }
+        self.write_jobs(tx, &latest)?;
         Ok(latest)
+    }
+}
+
+impl Batch {
+    fn write_jobs(&self, tx: &mut dyn Write, latest: &Latest) -> Result<(), StoreError> {
+        // A job that left and came back in one batch begins anew, without its old runs.
+        for name in &self.removed_jobs {
+            tx.remove_job(name.as_str())?;
+        }
+        for (name, job) in &self.jobs {
+            let mut job = job.clone();
+            job.latest = latest.jobs.get(name).copied().or(job.latest);
+            tx.put_job(&JobRow {
+                name: name.to_string(),
+                state: job.state_word().to_owned(),
+                body: body(&job)?,
+            })?;
+        }
+        for ((name, number), record) in &self.records {
+            let (job, number) = (name.to_string(), *number);
+            tx.put_job_run(&JobRunRow { job, number, body: body(record)? })?;
+        }
+        Ok(())
     }
 }
 

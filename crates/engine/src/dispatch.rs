@@ -4,6 +4,7 @@ use crate::commit::{Batch, Latest};
 use crate::error::Error;
 use crate::handle::{StoreState, View};
 use crate::hook::{Hook, Hooks};
+use crate::job::JobActors;
 use crate::journal::{Journal, Written};
 use crate::message::{Message, Reply};
 use crate::options::Options;
@@ -14,6 +15,7 @@ use crate::unit::Units;
 use crate::world::Lent;
 use orkestra_core::event::{Draft, Topic};
 use orkestra_core::id::{InstanceId, RunId};
+use orkestra_core::job::{self, Jobs};
 use orkestra_core::run::{self, Run, RunDecision, RunInput, RunOrder};
 use orkestra_core::unit::probe::Question;
 use orkestra_core::unit::spec::UnitName;
@@ -41,10 +43,11 @@ type Answer = Box<dyn FnOnce(Result<(), Error>) + Send>;
 
 /// What one turn gathers before its commit.
 #[derive(Default)]
-struct Gathered {
-    batch: Batch,
+pub(crate) struct Gathered {
+    pub(crate) batch: Batch,
     orders: Vec<Order>,
     run_orders: Vec<(RunId, RunOrder)>,
+    pub(crate) job_orders: Vec<job::Order>,
     answers: Vec<Answer>,
     /// Answers to what must be durable before it is done.
     durable_answers: Vec<Answer>,
@@ -52,12 +55,15 @@ struct Gathered {
     new_runs: Vec<RunId>,
     /// Units that readers must see anew.
     touched: BTreeSet<UnitName>,
+    /// Whether readers must see jobs anew.
+    pub(crate) jobs_touched: bool,
 }
 
 pub(crate) struct Dispatcher {
     pub(crate) options: Options,
     pub(crate) fleet: Fleet,
     pub(crate) runs: BTreeMap<RunId, Run>,
+    pub(crate) jobs: Jobs,
     pub(crate) inbox: mpsc::Receiver<Message>,
     /// For timers and actors, which answer by messages.
     pub(crate) outbox: mpsc::Sender<Message>,
@@ -67,6 +73,7 @@ pub(crate) struct Dispatcher {
     pub(crate) run_actors: Runs,
     pub(crate) probers: Probers,
     pub(crate) hooks: Hooks,
+    pub(crate) job_actors: JobActors,
     pub(crate) tasks: Tasks,
     pub(crate) keep_units: bool,
     /// Set when the daemon goes down: no later than this.
@@ -114,7 +121,8 @@ impl Dispatcher {
         self.close_by.is_some()
             && (self.keep_units
                 || (self.fleet.units.values().all(|unit| unit.instance().is_none())
-                    && self.runs.values().all(|run| run.instance().is_none())))
+                    && self.runs.values().all(|run| run.instance().is_none())
+                    && self.jobs.jobs.values().all(|job| job.instance().is_none())))
     }
 
     async fn say_stopped(&mut self) {
@@ -151,8 +159,17 @@ impl Dispatcher {
         for message in messages {
             self.take(message, &mut gathered);
         }
-        let Gathered { batch, orders, run_orders, answers, durable_answers, new_runs, touched } =
-            gathered;
+        let Gathered {
+            batch,
+            orders,
+            run_orders,
+            job_orders,
+            answers,
+            durable_answers,
+            new_runs,
+            touched,
+            jobs_touched,
+        } = gathered;
         let mut failed = None;
         if !batch.is_empty() {
             let at = self.options.world.now().at;
@@ -178,6 +195,10 @@ impl Dispatcher {
             }
         }
         self.publish(touched);
+        if jobs_touched {
+            self.publish_jobs();
+        }
+        self.carry_out_jobs(job_orders, failed.is_none());
         // What is begun comes before what is tidied away: people wait for the one only.
         let (tidied, begun): (Vec<_>, Vec<_>) =
             orders.into_iter().partition(|order| matches!(order, Order::Release { .. }));
@@ -227,6 +248,11 @@ impl Dispatcher {
                 unit.latest = Some(reference);
             }
         }
+        for (name, reference) in latest.jobs {
+            if let Some(job) = self.jobs.jobs.get_mut(&name) {
+                job.latest = Some(reference);
+            }
+        }
         for (id, reference) in latest.runs {
             if let Some(run) = self.runs.get_mut(&id) {
                 run.latest = Some(reference);
@@ -240,24 +266,26 @@ impl Dispatcher {
             Message::Run { id, input, actor, reply } => {
                 self.take_run(id, input, &actor, reply, gathered);
             }
+            Message::Job { input, actor, reply } => self.take_job(input, &actor, reply, gathered),
             Message::CreateRun { run, actor, reply } => {
                 self.take_new_run(*run, &actor, reply, gathered);
             }
-            Message::Configure { units, agents, actor, reply } => {
+            Message::Configure { units, agents, jobs, actor, reply } => {
                 *self.view.agents.write().unwrap_or_else(std::sync::PoisonError::into_inner) =
                     agents;
-                let changed = match self.decide(Input::Configure { specs: units }, &actor, gathered)
-                {
-                    Ok(decision) => decision
-                        .events
-                        .iter()
-                        .filter(|draft| {
-                            matches!(draft.kind.as_str(), "unit.configured" | "unit.removed")
-                        })
-                        .map(|draft| draft.subject.clone())
-                        .collect(),
-                    Err(_closing) => Vec::new(),
-                };
+                let mut changed: Vec<_> =
+                    match self.decide(Input::Configure { specs: units }, &actor, gathered) {
+                        Ok(decision) => decision
+                            .events
+                            .iter()
+                            .filter(|draft| {
+                                matches!(draft.kind.as_str(), "unit.configured" | "unit.removed")
+                            })
+                            .map(|draft| draft.subject.clone())
+                            .collect(),
+                        Err(_closing) => Vec::new(),
+                    };
+                changed.extend(self.configure_jobs(jobs, &actor, gathered));
                 answer_with(reply, changed, gathered);
             }
             Message::Note(drafts) => gathered.batch.note(drafts),
@@ -324,7 +352,9 @@ impl Dispatcher {
         let id = decision.run.id;
         gathered.batch.run(&decision);
         gathered.run_orders.extend(decision.orders.into_iter().map(|order| (id, order)));
-        self.runs.insert(id, decision.run);
+        let is_new = !self.runs.contains_key(&id);
+        self.runs.insert(id, decision.run.clone());
+        self.tell_job_of_run(&decision.run, is_new, gathered);
     }
 
     fn take_new_run(&mut self, run: Run, actor: &str, reply: Reply<Run>, gathered: &mut Gathered) {
@@ -364,6 +394,10 @@ impl Dispatcher {
                 let now = self.options.world.now().boot_ms;
                 close_in += Duration::from_millis(closing.deadline_boot_ms.saturating_sub(now));
             }
+            let _jobs = self.decide_job(job::Input::CloseAll, actor, gathered);
+            if self.jobs.jobs.values().any(|job| job.instance().is_some()) {
+                close_in = close_in.max(CLOSE_PATIENCE + crate::job::GRACE);
+            }
             let active: Vec<RunId> = self.runs.keys().copied().collect();
             for id in active {
                 self.take_run(id, RunInput::Cancel, actor, None, gathered);
@@ -373,7 +407,7 @@ impl Dispatcher {
         self.close_by = Some(Instant::now() + close_in);
     }
 
-    fn refused_now(&self) -> Option<Error> {
+    pub(crate) fn refused_now(&self) -> Option<Error> {
         match *self.view.store_state.borrow() {
             StoreState::Ok => None,
             StoreState::Full => Some(Error::StoreFull),
@@ -439,7 +473,7 @@ impl Dispatcher {
     }
 }
 
-fn answer_with<T: Send + 'static>(reply: Reply<T>, value: T, gathered: &mut Gathered) {
+pub(crate) fn answer_with<T: Send + 'static>(reply: Reply<T>, value: T, gathered: &mut Gathered) {
     if let Some(reply) = reply {
         gathered.answers.push(Box::new(move |result| {
             let _asker_gone = reply.send(result.map(|()| value));
@@ -447,7 +481,7 @@ fn answer_with<T: Send + 'static>(reply: Reply<T>, value: T, gathered: &mut Gath
     }
 }
 
-fn answer_now<T>(reply: Reply<T>, error: Error) {
+pub(crate) fn answer_now<T>(reply: Reply<T>, error: Error) {
     if let Some(reply) = reply {
         let _asker_gone = reply.send(Err(error));
     }

@@ -8,6 +8,9 @@ pub enum Error {
     /// The command makes no sense now.
     #[error(transparent)]
     Rejected(#[from] Rejection),
+    /// The same about jobs.
+    #[error(transparent)]
+    RejectedJob(#[from] orkestra_core::job::Rejection),
     /// The disk is full: what runs is kept running, new work is refused.
     #[error("the disk under the data folder is full, so new work is refused; what runs goes on")]
     StoreFull,

@@ -8,6 +8,8 @@ use crate::upkeep::Upkeep;
 use orkestra_agents::discover::{Discovery, discover};
 use orkestra_core::event::Draft;
 use orkestra_core::id::RunId;
+use orkestra_core::job::Jobs;
+use orkestra_core::job::spec::{JobName, JobSpec};
 use orkestra_core::run::{Run, RunInput, RunState};
 use orkestra_core::signal::Signal;
 use orkestra_core::unit::probe::Check;
@@ -50,6 +52,8 @@ pub(crate) struct View {
     pub(crate) secrets: Secrets,
     pub(crate) fleet: RwLock<Fleet>,
     pub(crate) agents: RwLock<Agents>,
+    pub(crate) jobs: RwLock<Jobs>,
+    pub(crate) jobs_changed: watch::Sender<u64>,
     /// Written by whoever reads the configuration, too.
     pub(crate) upkeep: RwLock<Upkeep>,
     pub(crate) started_boot_ms: u64,
@@ -121,7 +125,7 @@ impl Handle {
         self.world.now()
     }
 
-    async fn ask<T>(
+    pub(crate) async fn ask<T>(
         &self,
         message: impl FnOnce(oneshot::Sender<Result<T, Error>>) -> Message,
     ) -> Result<T, Error> {
@@ -217,7 +221,7 @@ impl Handle {
         }
     }
 
-    /// The configuration changed; units that differ are touched, others are not.
+    /// The configuration changed; units and jobs that differ are touched, others are not.
     ///
     /// # Errors
     /// The daemon is going down.
@@ -225,10 +229,12 @@ impl Handle {
         &self,
         units: BTreeMap<UnitName, UnitSpec>,
         agents: Agents,
+        jobs: BTreeMap<JobName, JobSpec>,
         actor: &str,
     ) -> Result<Vec<String>, Error> {
         let actor = actor.to_owned();
-        self.ask(|reply| Message::Configure { units, agents, actor, reply: Some(reply) }).await
+        self.ask(|reply| Message::Configure { units, agents, jobs, actor, reply: Some(reply) })
+            .await
     }
 
     /// What the configuration says about the house itself.

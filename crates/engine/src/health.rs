@@ -3,7 +3,6 @@
 
 use crate::error::Error;
 use crate::handle::{Handle, StoreState};
-use crate::tasks::{TaskKind, Tasks};
 use jiff::{SignedDuration, Timestamp};
 use orkestra_core::event::{Draft, Topic};
 use orkestra_core::health::{
@@ -15,13 +14,6 @@ use orkestra_store::{EffectState, Error as StoreError};
 use serde_json::json;
 use std::collections::BTreeMap;
 use std::path::Path;
-use std::time::Duration;
-
-/// The first check after a start: not while everything is being started.
-const FIRST: Duration = Duration::from_secs(30);
-
-/// How often the house is looked at.
-const EVERY: Duration = Duration::from_secs(300);
 
 /// How often the whole journal is recomputed: it reads all of it.
 const WHOLE_EVERY: SignedDuration = SignedDuration::from_hours(24);
@@ -230,18 +222,4 @@ impl Handle {
         });
         written.await.map_err(Error::Store).map(|_| ())
     }
-}
-
-/// Looks at the house again and again.
-pub(crate) fn watch(handle: &Handle, tasks: &Tasks) {
-    let handle = handle.clone();
-    tasks.spawn(TaskKind::Service, async move {
-        tokio::time::sleep(FIRST).await;
-        loop {
-            if let Err(error) = handle.check_health(false, "daemon").await {
-                tracing::warn!(%error, "The health of the house could not be written down.");
-            }
-            tokio::time::sleep(EVERY).await;
-        }
-    });
 }

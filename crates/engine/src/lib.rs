@@ -5,6 +5,7 @@
 //! queue of what is still to be committed is bounded and the gap becomes an event.)
 
 mod alert;
+mod builtin;
 mod commit;
 mod dispatch;
 mod effect;
@@ -13,6 +14,7 @@ mod handle;
 mod health;
 mod hook;
 mod instance;
+mod job;
 mod journal;
 mod message;
 mod options;
@@ -27,6 +29,7 @@ mod upkeep;
 mod world;
 
 pub use effect::Tested;
+pub use builtin::BUILTINS;
 pub use error::Error;
 pub use handle::{Handle, NewRun, StoreState};
 pub use health::{Checked, from_outside};

@@ -4,6 +4,8 @@ use crate::error::Error;
 use orkestra_agents::AgentSpec;
 use orkestra_core::event::Draft;
 use orkestra_core::id::RunId;
+use orkestra_core::job::spec::{JobName, JobSpec};
+use orkestra_core::job::{Asked, Input as JobInput};
 use orkestra_core::run::{Run, RunInput};
 use orkestra_core::unit::{
     Input,
@@ -37,6 +39,15 @@ pub(crate) enum Message {
         /// Answered after the commit.
         reply: Reply<Run>,
     },
+    /// Something about jobs.
+    Job {
+        /// What.
+        input: JobInput,
+        /// Who.
+        actor: String,
+        /// Answered after the commit.
+        reply: Reply<Option<Asked>>,
+    },
     /// A new run.
     CreateRun {
         /// As it begins.
@@ -52,9 +63,11 @@ pub(crate) enum Message {
         units: BTreeMap<UnitName, UnitSpec>,
         /// Agents by name.
         agents: BTreeMap<String, AgentSpec>,
+        /// Jobs by name.
+        jobs: BTreeMap<JobName, JobSpec>,
         /// Who.
         actor: String,
-        /// Answered with the names of units that changed.
+        /// Answered with the names of units and jobs that changed.
         reply: Reply<Vec<String>>,
     },
     /// Events that change no row of units or runs.

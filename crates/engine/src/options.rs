@@ -3,6 +3,7 @@
 use crate::upkeep::Upkeep;
 use crate::world::World;
 use orkestra_agents::AgentSpec;
+use orkestra_core::job::spec::{JobName, JobSpec};
 use orkestra_core::unit::spec::{UnitName, UnitSpec};
 use orkestra_store::Store;
 use std::collections::BTreeMap;
@@ -27,6 +28,8 @@ pub struct Options {
     pub nofile: (u64, u64),
     /// Units of the configuration.
     pub units: BTreeMap<UnitName, UnitSpec>,
+    /// Jobs of the configuration.
+    pub jobs: BTreeMap<JobName, JobSpec>,
     /// Agents of the configuration.
     pub agents: Agents,
     /// What the configuration says about the house itself.

@@ -6,6 +6,7 @@ use crate::error::Error;
 use crate::handle::{Handle, StoreState, View};
 use crate::hook::Hooks;
 use crate::instance::{Actors, describe, exit_of, lost_exit, release, stop_leftovers};
+use crate::job::{self, JobActors};
 use crate::journal::Journal;
 use crate::message::Message;
 use crate::options::Options;
@@ -17,6 +18,8 @@ use crate::unit::Units;
 use futures::StreamExt;
 use orkestra_core::event::{Draft, Topic};
 use orkestra_core::id::InstanceId;
+use orkestra_core::job::spec::JobName;
+use orkestra_core::job::{Current, Input as JobInput, Jobs};
 use orkestra_core::run::{Run, RunInput, RunState};
 use orkestra_core::unit::{Fleet, Found, Input, Unit};
 use orkestra_host::instance::{self, Adopted, InstanceEvent, Launcher, State as LeaderState};
@@ -60,7 +63,7 @@ pub async fn start(options: Options, tasks: &Tasks) -> Result<Handle, Error> {
         raised => raised,
     };
     let (term, other_boot) = raised.map_err(Error::Store)?.value;
-    let (fleet, runs) = load(&options).await?;
+    let (fleet, runs, jobs) = load(&options).await?;
     let launcher = Launcher::new(&options.home.join("run")).map_err(|error| {
         Error::Target(format!("the shim cannot be made ready: {}", describe(&error)))
     })?;
@@ -71,6 +74,8 @@ pub async fn start(options: Options, tasks: &Tasks) -> Result<Handle, Error> {
         secrets: secrets.clone(),
         fleet: RwLock::new(fleet.clone()),
         agents: RwLock::new(options.agents.clone()),
+        jobs: RwLock::new(jobs.clone()),
+        jobs_changed: watch::Sender::new(0),
         upkeep: RwLock::new(options.upkeep.clone()),
         started_boot_ms: options.world.now().boot_ms,
         effects: tokio::sync::Notify::new(),
@@ -100,6 +105,7 @@ pub async fn start(options: Options, tasks: &Tasks) -> Result<Handle, Error> {
     };
     let (unit_actors, run_actors) = (Units::new(actors()), Runs::new(actors()));
     let probers = Probers::new(options.clone(), outbox.clone(), tasks.clone(), Arc::clone(&view));
+    let job_actors = JobActors::new(actors(), handle.clone());
     let mut dispatcher = Dispatcher {
         probers,
         hooks: Hooks::new(outbox.clone(), secrets.clone()),
@@ -107,11 +113,13 @@ pub async fn start(options: Options, tasks: &Tasks) -> Result<Handle, Error> {
         options,
         fleet,
         runs,
+        jobs,
         inbox,
         outbox,
         view,
         unit_actors,
         run_actors,
+        job_actors,
         tasks: tasks.clone(),
         keep_units: false,
         close_by: None,
@@ -125,10 +133,11 @@ pub async fn start(options: Options, tasks: &Tasks) -> Result<Handle, Error> {
         }
     }
     let (units, agents) = (dispatcher.options.units.clone(), dispatcher.options.agents.clone());
+    let jobs = dispatcher.options.jobs.clone();
     dispatcher.begin(first).await;
     tasks.spawn(TaskKind::Dispatcher, dispatcher.run());
-    handle.configure(units, agents, "config").await?;
-    crate::health::watch(&handle, tasks);
+    handle.configure(units, agents, jobs, "config").await?;
+    job::keep_time(&handle, tasks);
     crate::alert::watch(&handle, tasks);
     crate::effect::watch(&handle, tasks);
     Ok(handle)
@@ -146,11 +155,12 @@ async fn keep_accounts(handle: &Handle) {
 
 async fn load(
     options: &Options,
-) -> Result<(Fleet, BTreeMap<orkestra_core::id::RunId, Run>), Error> {
-    let (units, runs) = options
+) -> Result<(Fleet, BTreeMap<orkestra_core::id::RunId, Run>, Jobs), Error> {
+    let (units, runs, job_rows) = options
         .store
         .read(|read| {
-            Ok((read.units()?, read.runs_in(&["preparing", "starting", "running", "stopping"])?))
+            let runs = read.runs_in(&["preparing", "starting", "running", "stopping"])?;
+            Ok((read.units()?, runs, read.jobs()?))
         })
         .await
         .map_err(Error::Store)?;
@@ -167,7 +177,12 @@ async fn load(
         let run = run::from_row(&row)?;
         active.insert(run.id, run);
     }
-    Ok((fleet, active))
+    let mut jobs = Jobs::default();
+    for row in job_rows {
+        let job = job::from_row(&row)?;
+        jobs.jobs.insert(job.name.clone(), job);
+    }
+    Ok((fleet, active, jobs))
 }
 
 /// How the daemon before this one ended: `first` (there was none), `stopped`, `boot` (the machine
@@ -223,7 +238,9 @@ async fn take_over(dispatcher: &mut Dispatcher, term: u64, other_boot: bool) -> 
         known.extend(run.instance());
         take_over_run(dispatcher, &run, &mut claim, &mut first).await;
     }
+    take_over_jobs(dispatcher, &mut claim, &mut known, other_boot, &mut first).await;
     first.extend(stop_strays(&mut claim, &known).await);
+    dispatcher.job_actors.raise_term(claim.term);
     dispatcher.unit_actors.raise_term(claim.term);
     dispatcher.run_actors.raise_term(claim.term);
     first
@@ -405,6 +422,99 @@ async fn take_over_run(
             let exit = lost_exit("lost", now.at);
             dispatcher.run_actors.ended_meanwhile(run, instance, exit, None);
         }
+    }
+}
+
+/// Processes of jobs are taken over like those of units; what has no process is taken up again.
+async fn take_over_jobs(
+    dispatcher: &mut Dispatcher,
+    claim: &mut Claim,
+    known: &mut BTreeSet<InstanceId>,
+    other_boot: bool,
+    first: &mut Vec<Message>,
+) {
+    let mut tell = |input| {
+        first.push(Message::Job { input, actor: "daemon".to_owned(), reply: None });
+    };
+    let living: Vec<(JobName, Current)> = dispatcher
+        .jobs
+        .jobs
+        .values()
+        .filter(|job| job.instance().is_some())
+        .filter_map(|job| Some((job.name.clone(), job.current.clone()?)))
+        .collect();
+    for (name, current) in living {
+        let instance = current.record.instance;
+        known.insert(instance);
+        let adopted = claim.adopt(instance).await;
+        if let Some(found) = found_of_job(dispatcher, &name, &current, adopted, other_boot).await {
+            tell(JobInput::Recovered { name, instance, found });
+        }
+    }
+    for (name, record, action) in job::take_up(&dispatcher.jobs) {
+        match dispatcher.outcome_of_run(&record).await {
+            Some(result) => {
+                tell(JobInput::Ended { name, instance: record.instance, result });
+            }
+            None if record.run.is_some() => {}
+            None => dispatcher.job_actors.begin(&name, record.instance, &action),
+        }
+    }
+}
+
+async fn found_of_job(
+    dispatcher: &mut Dispatcher,
+    name: &JobName,
+    current: &Current,
+    adopted: Adopted,
+    other_boot: bool,
+) -> Option<Found> {
+    let (record, instance) = (&current.record, current.record.instance);
+    let at = dispatcher.options.world.now().at;
+    match adopted {
+        Adopted::Alive { state, handle, events } => {
+            let found = match state {
+                LeaderState::Starting => Found::StillStarting,
+                LeaderState::Running { pid, start_time }
+                | LeaderState::Stopping { pid, start_time } => {
+                    let started_boot_ms = orkestra_host::clock::start_time_ms(start_time);
+                    Found::Alive { pid, started_boot_ms }
+                }
+            };
+            let started = match found {
+                Found::Alive { started_boot_ms, .. } => started_boot_ms,
+                _ => dispatcher.options.world.now().boot_ms,
+            };
+            dispatcher.job_actors.adopt(record, name, handle, events, Some(started));
+            Some(found)
+        }
+        Adopted::Exited { exit, handle } => {
+            dispatcher.job_actors.keep(name, instance, handle);
+            let mut exit = exit_of(&exit);
+            let lived = exit.at.duration_since(record.started_at).as_millis();
+            exit.uptime_ms = u64::try_from(lived).unwrap_or(0);
+            let logs = dispatcher.options.home.join("logs").join(name.log_folder());
+            exit.last_lines = crate::unit::last_lines(&logs, record.started_at).await;
+            Some(Found::Exited(exit))
+        }
+        Adopted::Lost { handle } => {
+            dispatcher.job_actors.keep(name, instance, handle);
+            if other_boot {
+                return Some(Found::OtherBoot);
+            }
+            stop_leftovers(&instance.to_string()).await;
+            // A shim that died may have begun: whatever it did is not done again.
+            Some(Found::Exited(lost_exit("shim_lost", at)))
+        }
+        // It lives but does not answer: its events tell more once it does.
+        Adopted::Unreachable { handle, events } => {
+            tracing::error!(job = %name, "Its shim lives but does not answer.");
+            dispatcher.job_actors.adopt(record, name, handle, events, None);
+            None
+        }
+        Adopted::Missing if other_boot => Some(Found::OtherBoot),
+        // Its folder is made before anything of it begins.
+        Adopted::Superseded { .. } | Adopted::Missing => Some(Found::NeverStarted),
     }
 }
 

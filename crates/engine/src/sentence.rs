@@ -1,5 +1,7 @@
 //! One sentence per event for people; programs read the body.
 
+mod job;
+
 use orkestra_core::event::Event;
 use orkestra_core::span::Span;
 use orkestra_core::unit::Verdict;
@@ -49,6 +51,9 @@ fn exit_words(body: &Value) -> String {
 pub fn sentence(event: &Event) -> String {
     let Some(body) = &event.body else { return "This event was erased.".to_owned() };
     let subject = &event.subject;
+    if event.kind.starts_with("job.") {
+        return job::sentence(event, body);
+    }
     if event.kind.starts_with("run.") {
         return run_sentence(event, body);
     }

@@ -1,7 +1,9 @@
 //! The command line: `noun verb`, plus a few short verbs.
 
+mod job;
 mod ship;
 
+pub(crate) use job::*;
 pub(crate) use ship::*;
 
 use clap::{Args, Parser, Subcommand};
@@ -54,6 +56,9 @@ pub(crate) enum Command {
     /// Start, stop and look at units
     #[command(subcommand)]
     Unit(Unit),
+    /// Look at and run what is done on a timetable
+    #[command(subcommand)]
+    Job(Job),
     /// Show what a unit wrote
     Logs(Logs),
     /// Show the journal
@@ -268,7 +273,7 @@ pub(crate) struct Named {
 
 #[derive(Debug, Args)]
 pub(crate) struct Logs {
-    /// The unit
+    /// The unit; `job:NAME` for a job
     pub(crate) name: String,
     /// Go on as it writes
     #[arg(long, short)]

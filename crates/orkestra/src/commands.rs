@@ -12,6 +12,7 @@ mod events;
 mod health;
 mod import;
 mod init;
+mod job;
 pub(crate) mod keep;
 mod logs;
 mod man;
@@ -86,6 +87,7 @@ pub(crate) async fn run(cli: Cli, surroundings: Surroundings) -> ExitCode {
         Command::Health(args) => health::run(context, args).await,
         Command::Init(args) => init::run(&context, &args),
         Command::Run(args) => run::run(context, args).await,
+        Command::Job(args) => job::run(context, args).await,
         Command::Unit(args) => unit::run(context, args).await,
         Command::Logs(args) => logs::run(context, args).await,
         Command::Events(args) => events::run(context, args).await,

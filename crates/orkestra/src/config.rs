@@ -28,6 +28,7 @@ pub(crate) use schema::schema;
 pub(crate) use show::{get, show, show_json};
 
 use orkestra_agents::AgentSpec;
+use orkestra_core::job::spec::{JobName, JobSpec};
 use orkestra_core::unit::spec::{UnitName, UnitSpec};
 use orkestra_engine::Upkeep;
 use reader::{KeyPath, Reader};
@@ -105,12 +106,14 @@ pub(crate) struct Settings {
     pub(crate) host: IpAddr,
     /// The port to listen on; 0 for any.
     pub(crate) port: u16,
-    /// The variables for all units; they are already in each unit's `env`.
+    /// The variables for all units and jobs; they are already in each unit's `env`.
     pub(crate) env: BTreeMap<String, String>,
     /// The units.
     pub(crate) units: BTreeMap<UnitName, UnitSpec>,
     /// The agents.
     pub(crate) agents: BTreeMap<String, AgentSpec>,
+    /// The jobs, those that Orkestra has by itself included.
+    pub(crate) jobs: BTreeMap<JobName, JobSpec>,
     /// What is said about the house itself.
     pub(crate) upkeep: Upkeep,
 }

@@ -81,6 +81,7 @@ pub(crate) async fn start(context: Context, loaded: Loaded) -> Result<Daemon, Fa
         nofile,
         units: loaded.settings.units.clone(),
         agents: loaded.settings.agents.clone(),
+        jobs: loaded.settings.jobs.clone(),
         upkeep: loaded.settings.upkeep.clone(),
         version: VERSION.to_owned(),
     };
@@ -299,6 +300,7 @@ impl Live {
             )
         };
         let (units, agents) = (loaded.settings.units.clone(), loaded.settings.agents.clone());
+        let jobs = loaded.settings.jobs.clone();
         self.engine.set_upkeep(loaded.settings.upkeep.clone());
         if !loaded.warnings.is_empty() {
             terminal::complain(
@@ -313,7 +315,7 @@ impl Live {
         if same && !was_refused {
             return Vec::new();
         }
-        let changed = self.engine.configure(units, agents, actor).await.unwrap_or_default();
+        let changed = self.engine.configure(units, agents, jobs, actor).await.unwrap_or_default();
         if !restart.is_empty() {
             tracing::warn!(keys = ?restart, "These take effect when the daemon is started again.");
         }

@@ -7,7 +7,7 @@ use axum::response::{IntoResponse, Response};
 use serde::{Deserialize, Serialize};
 
 /// Every code with its title; each has a page in `docs/errors/`, which a test checks.
-pub const CODES: [(&str, &str); 17] = [
+pub const CODES: [(&str, &str); 18] = [
     ("ORK-0001", "Something inside Orkestra failed"),
     ("ORK-0002", "The request cannot be read"),
     ("ORK-0003", "There is no such address"),
@@ -23,6 +23,7 @@ pub const CODES: [(&str, &str); 17] = [
     ("ORK-0401", "The configuration is wrong"),
     ("ORK-0501", "No agent can do it"),
     ("ORK-0502", "No such run"),
+    ("ORK-0601", "No such job"),
     ("ORK-0701", "No such alert"),
     ("ORK-0702", "No such notification"),
 ];
@@ -71,6 +72,12 @@ impl Problem {
         self
     }
 
+    /// A job that is not there.
+    pub fn no_job(detail: impl Into<String>) -> Self {
+        Self::new(StatusCode::NOT_FOUND, "ORK-0601", detail)
+            .hint("orkestra job list shows all jobs.")
+    }
+
     /// A request that makes no sense.
     pub fn bad_request(detail: impl Into<String>) -> Self {
         Self::new(StatusCode::BAD_REQUEST, "ORK-0002", detail)
@@ -89,6 +96,7 @@ impl IntoResponse for Problem {
 
 impl From<orkestra_engine::Error> for Problem {
     fn from(error: orkestra_engine::Error) -> Self {
+        use orkestra_core::job;
         use orkestra_core::unit::Rejection;
         use orkestra_engine::Error;
         let detail = error.to_string();
@@ -104,9 +112,16 @@ impl From<orkestra_engine::Error> for Problem {
                 Self::new(StatusCode::CONFLICT, "ORK-0202", detail)
                     .hint(format!("Start it first: orkestra unit start {name}"))
             }
-            Error::Rejected(Rejection::Closing) | Error::Closing => {
-                Self::new(StatusCode::SERVICE_UNAVAILABLE, "ORK-0203", detail)
+            Error::RejectedJob(job::Rejection::Unknown { similar, .. }) => {
+                let problem = Self::no_job(detail);
+                match similar.first() {
+                    Some(name) => problem.hint(format!("Did you mean {name}?")),
+                    None => problem,
+                }
             }
+            Error::RejectedJob(job::Rejection::Closing)
+            | Error::Rejected(Rejection::Closing)
+            | Error::Closing => Self::new(StatusCode::SERVICE_UNAVAILABLE, "ORK-0203", detail),
             Error::StoreFull => Self::new(StatusCode::INSUFFICIENT_STORAGE, "ORK-0301", detail)
                 .hint("Make room on the disk; Orkestra notices by itself."),
             Error::StoreUnwritable => {

@@ -6,6 +6,7 @@ mod audit;
 mod config;
 mod daemon;
 mod health;
+mod job;
 pub(crate) mod journal;
 mod log;
 mod login;
@@ -55,6 +56,13 @@ fn protected_routes() -> OpenApiRouter<App> {
         .routes(routes!(run::list, run::create))
         .routes(routes!(run::show))
         .routes(routes!(run::stop))
+        .routes(routes!(job::list))
+        .routes(routes!(job::show))
+        .routes(routes!(job::run))
+        .routes(routes!(job::enable))
+        .routes(routes!(job::disable))
+        .routes(routes!(job::logs))
+        .routes(routes!(job::log_stream))
         .routes(routes!(agent::list))
         .routes(routes!(journal::events))
         .routes(routes!(journal::page))

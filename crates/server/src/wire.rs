@@ -1,8 +1,10 @@
 //! What goes over the wire: the API's own types, apart from the core's, since a serialized type is
 //! a promise.
 
+mod job;
 mod upkeep;
 
+pub use job::*;
 pub use upkeep::*;
 
 use serde::{Deserialize, Serialize};

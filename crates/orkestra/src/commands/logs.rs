@@ -1,22 +1,20 @@
-//! `orkestra logs`: what a unit wrote, read from its files, so that it works without a daemon too.
+//! `orkestra logs`: what a unit or a job wrote, read from its files, so that it works without a daemon too.
 
 use super::{Context, Outcome};
 use crate::cli::Logs;
 use crate::exit::{Code, Failure};
 use crate::terminal;
-use orkestra_core::unit::spec::UnitName;
+use orkestra_core::job::spec::{JobName, JobNameError};
+use orkestra_core::unit::spec::{UnitName, UnitNameError};
 use orkestra_host::output::{LogLine, LogReader, Page};
 use serde_json::json;
 
 pub(super) async fn run(context: Context, args: Logs) -> Outcome {
-    let name: UnitName =
-        args.name.parse().map_err(|error: orkestra_core::unit::spec::UnitNameError| {
-            Failure::new(Code::NotFound, error.to_string())
-        })?;
-    let dir = context.home()?.join("logs").join(name.as_str());
-    if !dir.is_dir() && !is_configured(&context, &name).await {
-        return Err(Failure::new(Code::NotFound, format!("there is no unit named {name}"))
-            .hint("orkestra unit list shows all units"));
+    let (what, name, folder) = named(&args.name)?;
+    let dir = context.home()?.join("logs").join(folder);
+    if !dir.is_dir() && !is_configured(&context, what, name).await {
+        return Err(Failure::new(Code::NotFound, format!("there is no {what} named {name}"))
+            .hint(format!("orkestra {what} list shows all {what}s")));
     }
     let reader = LogReader::new(dir);
     let page = reader.tail(args.lines)?;
@@ -37,11 +35,26 @@ pub(super) async fn run(context: Context, args: Logs) -> Outcome {
     }
 }
 
-/// Whether it is a unit that has not written anything yet.
-async fn is_configured(context: &Context, name: &UnitName) -> bool {
+/// What is meant, its name, and the name of its folder.
+fn named(text: &str) -> Result<(&'static str, &str, String), Failure> {
+    let no_name = |error: &dyn std::error::Error| Failure::new(Code::NotFound, error.to_string());
+    match text.strip_prefix("job:") {
+        Some(name) => {
+            let job: JobName = name.parse().map_err(|error: JobNameError| no_name(&error))?;
+            Ok(("job", name, job.log_folder()))
+        }
+        None => {
+            let _a_name: UnitName = text.parse().map_err(|error: UnitNameError| no_name(&error))?;
+            Ok(("unit", text, text.to_owned()))
+        }
+    }
+}
+
+/// Whether it is one that has not written anything yet.
+async fn is_configured(context: &Context, what: &str, name: &str) -> bool {
     let Ok(client) = context.client() else { return false };
-    let unit: Result<serde_json::Value, _> = client.get(&format!("/api/v1/units/{name}")).await;
-    unit.is_ok()
+    let found: Result<serde_json::Value, _> = client.get(&format!("/api/v1/{what}s/{name}")).await;
+    found.is_ok()
 }
 
 fn show(page: &Page, args: &Logs) -> bool {

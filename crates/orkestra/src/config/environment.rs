@@ -9,8 +9,9 @@ use std::collections::BTreeMap;
 
 /// Variables with our prefix that are no configuration: they are set for units, agents and tests,
 /// or steer the logs.
-const ELSEWHERE: [&str; 10] = [
+const ELSEWHERE: [&str; 11] = [
     "ORKESTRA_UNIT",
+    "ORKESTRA_JOB",
     "ORKESTRA_INSTANCE",
     "ORKESTRA_LOG",
     "ORKESTRA_CHROMIUM",
@@ -124,7 +125,7 @@ fn set(
                 None => return Err(Some(format!("name one of its keys: {}", listed(section)))),
             },
             (
-                Ty::Units(section) | Ty::Agents(section) | Ty::Named(section),
+                Ty::Units(section) | Ty::Agents(section) | Ty::Named(section) | Ty::Jobs(section),
                 Some((segment, tail)),
             ) => {
                 path.push(child_of(root.as_ref(), &path, segment)?);
@@ -139,6 +140,7 @@ fn set(
                 Ty::Units(_)
                 | Ty::Agents(_)
                 | Ty::Named(_)
+                | Ty::Jobs(_)
                 | Ty::Variables
                 | Ty::After
                 | Ty::Program

@@ -1,5 +1,6 @@
 //! Every key of the file, once: the reader, the schema, the hints and the tests go by this table.
 
+pub(crate) mod job;
 mod unit;
 pub(crate) mod upkeep;
 
@@ -90,6 +91,10 @@ pub(crate) enum Ty {
     Agents(&'static Section),
     /// Others by name.
     Named(&'static Section),
+    /// Jobs by name.
+    Jobs(&'static Section),
+    /// 0 to a half, or as percent.
+    Chance,
 }
 
 impl Section {
@@ -121,7 +126,7 @@ pub(crate) const ROOT: Section = Section {
             ty: Variables,
             default: "{}",
             example: "{ LANG: C.UTF-8 }",
-            doc: "Environment variables for all units; a unit's own win.",
+            doc: "Environment variables for all units and jobs; their own win.",
         },
         Key {
             name: "units",
@@ -129,6 +134,13 @@ pub(crate) const ROOT: Section = Section {
             default: "{}",
             example: "{ web: { command: [./server] } }",
             doc: "The processes to keep alive, by name.",
+        },
+        Key {
+            name: "jobs",
+            ty: Ty::Jobs(&job::JOB),
+            default: "{}",
+            example: "{ tidy: { every: 1h, command: [./tidy.sh] } }",
+            doc: "What is done on a timetable, by name.",
         },
         Key {
             name: "agents",
@@ -226,7 +238,7 @@ pub(crate) const AGENT: Section = Section {
 };
 
 /// Other systems' names of our keys.
-const SYNONYMS: [(&str, &str); 37] = [
+const SYNONYMS: [(&str, &str); 41] = [
     ("cmd", "command"),
     ("exec", "command"),
     ("run", "command"),
@@ -264,6 +276,10 @@ const SYNONYMS: [(&str, &str); 37] = [
     ("runtime_max", "run_time"),
     ("nofile", "open_files"),
     ("exitcodes", "success_codes"),
+    ("prompt", "run"),
+    ("schedule", "cron"),
+    ("timezone", "zone"),
+    ("tz", "zone"),
 ];
 
 /// What an unknown key was probably meant to be, as a hint.

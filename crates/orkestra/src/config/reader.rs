@@ -372,7 +372,8 @@ pub(crate) fn expectation(ty: Ty) -> String {
         Ty::Address => "host:port, for example 127.0.0.1:5432".to_owned(),
         Ty::Pattern => "a regular expression".to_owned(),
         Ty::Status => "a number from 100 to 599".to_owned(),
-        Ty::Section(_) | Ty::Units(_) | Ty::Agents(_) | Ty::Named(_) => "a mapping".to_owned(),
+        Ty::Chance => "a number from 0 to 0.5, or 0% to 50%".to_owned(),
+        Ty::Section(_) | Ty::Units(_) | Ty::Agents(_) | Ty::Jobs(_) | Ty::Named(_) => "a mapping".to_owned(),
     }
 }
 

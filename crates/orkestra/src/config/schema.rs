@@ -73,6 +73,10 @@ fn of(ty: Ty) -> Value {
         }),
         Ty::Factor => json!({"type": "number", "minimum": 1, "maximum": 1000}),
         Ty::Share => json!({"type": "number", "minimum": 0, "maximum": 1}),
+        Ty::Chance => json!({"anyOf": [
+            {"type": "number", "minimum": 0, "maximum": 0.5},
+            {"type": "string", "pattern": "^[0-9.]+ *%?$"},
+        ]}),
         Ty::Limit => {
             json!({"anyOf": [{"type": "integer", "minimum": 1}, {"enum": ["none", null]}]})
         }
@@ -130,7 +134,7 @@ fn of(ty: Ty) -> Value {
             Some(short) => json!({"anyOf": [of(short.ty), section(inner)]}),
             None => section(inner),
         },
-        Ty::Units(inner) | Ty::Agents(inner) | Ty::Named(inner) => json!({
+        Ty::Units(inner) | Ty::Agents(inner) | Ty::Named(inner) | Ty::Jobs(inner) => json!({
             "type": ["object", "null"],
             "propertyNames": {"pattern": NAME},
             "additionalProperties": section(inner),

@@ -1,5 +1,6 @@
 //! The tree → settings: every section is read here, and what they say about each other checked.
 
+mod job;
 mod upkeep;
 
 use super::keys::{self, AGENT, Key, ROOT, Section, Ty};
@@ -47,8 +48,9 @@ pub(crate) fn read(root: Option<&Node>, folders: &Folders<'_>, reader: &mut Read
     }
     check_after(&afters, &units, reader);
     let agents = agents(&top, folders, reader);
+    let jobs = job::read(&top, folders, &env, reader);
     let upkeep = upkeep::read(&top, reader);
-    Settings { home: folders.data.to_path_buf(), host, port, env, units, agents, upkeep }
+    Settings { home: folders.data.to_path_buf(), host, port, env, units, agents, jobs, upkeep }
 }
 
 fn listen(top: &Fields<'_>, reader: &mut Reader) -> (IpAddr, u16) {

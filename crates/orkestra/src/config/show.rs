@@ -5,6 +5,8 @@ use super::{Loaded, Origin, Settings, keys, redact};
 use orkestra_agents::AgentSpec;
 use orkestra_connectors::Notification;
 use orkestra_core::health::Thresholds;
+use orkestra_core::job::schedule::Schedule;
+use orkestra_core::job::spec::{Action, JobSpec};
 use orkestra_core::unit::probe::Probe;
 use orkestra_core::unit::spec::UnitSpec;
 use serde_json::{Map, Value, json};
@@ -17,6 +19,8 @@ pub(crate) fn values(settings: &Settings) -> Value {
         settings.units.iter().map(|(name, unit)| (name.to_string(), unit_value(unit))).collect();
     let agents: Map<String, Value> =
         settings.agents.iter().map(|(name, agent)| (name.clone(), agent_value(agent))).collect();
+    let jobs: Map<String, Value> =
+        settings.jobs.iter().map(|(name, job)| (name.to_string(), job_value(job))).collect();
     json!({
         "home": settings.home.display().to_string(),
         "listen": { "host": settings.host.to_string(), "port": settings.port },
@@ -24,6 +28,7 @@ pub(crate) fn values(settings: &Settings) -> Value {
         "units": units,
         "agents": agents,
         "notifications": notifications(&settings.upkeep.notifications),
+        "jobs": jobs,
         "health": thresholds(&settings.upkeep.thresholds),
     })
 }
@@ -130,6 +135,42 @@ fn notifications(all: &BTreeMap<String, Notification>) -> Value {
             (name.clone(), value)
         })
         .collect()
+}
+
+fn job_value(job: &JobSpec) -> Value {
+    let mut value = json!({
+        "jitter": number(job.jitter),
+        "overlap": job.overlap,
+        "missed": job.missed,
+        "timeout": job.timeout,
+        "retry": {
+            "times": (job.retry.times > 0).then_some(job.retry.times),
+            "wait": job.retry.wait,
+        },
+        "immediate": job.immediate,
+        "enabled": job.enabled,
+    });
+    match &job.schedule {
+        Schedule::Every { span } => value["every"] = json!(span),
+        Schedule::Cron { expr, zone } => {
+            value["cron"] = json!(expr);
+            value["zone"] = json!(zone);
+        }
+    }
+    match &job.action {
+        Action::Command { command, env, cwd } => {
+            value["command"] = json!(redact::command(command));
+            value["env"] = variables(env);
+            value["cwd"] = json!(cwd);
+        }
+        Action::Run { prompt, agent, target } => {
+            value["run"] = json!(redact::line(prompt));
+            value["agent"] = json!(agent);
+            value["target"] = json!(target);
+        }
+        Action::Builtin { builtin } => value["builtin"] = json!(builtin),
+    }
+    value
 }
 
 fn thresholds(of: &Thresholds) -> Value {

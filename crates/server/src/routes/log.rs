@@ -15,6 +15,7 @@ use orkestra_engine::Secrets;
 use orkestra_host::output::{Cursor, Follower, LogReader, Page};
 use serde::Deserialize;
 use std::convert::Infallible;
+use std::path::PathBuf;
 
 /// The longest line that is sent; the log has it whole.
 const TEXT_CHARS_MAX: usize = 16 * 1024;
@@ -70,7 +71,12 @@ pub(crate) async fn page(
     Query(which): Query<Which>,
 ) -> Result<Json<LogPage>, Problem> {
     let name = name_of(&app, &name)?;
-    let reader = LogReader::new(app.engine.log_dir(&name));
+    page_at(app.engine.log_dir(&name), &which).await
+}
+
+/// A page of the log in this folder.
+pub(super) async fn page_at(dir: PathBuf, which: &Which) -> Result<Json<LogPage>, Problem> {
+    let reader = LogReader::new(dir);
     let after = which.after.as_deref().map(cursor_of).transpose()?;
     let count = which.limit.or(which.tail).unwrap_or(200).clamp(1, 5_000);
     let read = tokio::task::spawn_blocking(move || match after {
@@ -94,7 +100,18 @@ pub(crate) async fn stream(
     headers: HeaderMap,
 ) -> Result<impl IntoResponse, Problem> {
     let name = name_of(&app, &name)?;
-    let reader = LogReader::new(app.engine.log_dir(&name));
+    let dir = app.engine.log_dir(&name);
+    stream_at(app, dir, &which, &headers)
+}
+
+/// What is written into this folder, live.
+pub(super) fn stream_at(
+    app: App,
+    dir: PathBuf,
+    which: &Which,
+    headers: &HeaderMap,
+) -> Result<impl IntoResponse + use<>, Problem> {
+    let reader = LogReader::new(dir);
     let last = headers.get("last-event-id").and_then(|value| value.to_str().ok());
     let after = last.filter(|text| !text.is_empty()).or(which.after.as_deref());
     let cursor = match after.map(cursor_of).transpose()? {

@@ -22,7 +22,7 @@ use std::time::Duration;
 /// How long `?wait=true` waits at most; a grace time may be long.
 const WAIT_MAX: Duration = Duration::from_secs(60);
 
-fn exit_view(exit: &Exit) -> ExitView {
+pub(super) fn exit_view(exit: &Exit) -> ExitView {
     ExitView {
         code: exit.code,
         signal: exit.signal,

@@ -36,6 +36,23 @@ fn every_key() -> Vec<(String, String, &'static Key)> {
                     };
                     walk(inner, "units.x.", &wrap, out);
                 }
+                Ty::Jobs(inner) => {
+                    let wrap = |text: String| {
+                        let is = |keys: &[&str]| keys.iter().any(|key| text.starts_with(key));
+                        let when = match () {
+                            () if is(&["every", "cron"]) => "",
+                            () if is(&["zone"]) => ", cron: 0 8 * * *",
+                            () => ", every: 10m",
+                        };
+                        let what = match () {
+                            () if is(&["command", "run", "builtin"]) => "",
+                            () if is(&["agent", "target"]) => ", run: hello",
+                            () => ", command: x",
+                        };
+                        format!("jobs: {{ x: {{ {text}{when}{what} }} }}")
+                    };
+                    walk(inner, "jobs.x.", &wrap, out);
+                }
                 Ty::Agents(inner) => {
                     let wrap = |text: String| {
                         let kind = if text.starts_with("kind") { "" } else { ", kind: claude" };
@@ -96,7 +113,8 @@ fn table_reader_schema_and_document_know_the_same_keys() {
                 "x" => format!("{p}/additionalProperties"),
                 name => format!("{p}/properties/{name}"),
             })
-            .replace("/restart/properties", "/restart/anyOf/1/properties");
+            .replace("/restart/properties", "/restart/anyOf/1/properties")
+            .replace("/retry/properties", "/retry/anyOf/1/properties");
         assert!(schema.pointer(&pointer).is_some(), "the schema lacks {pointer}");
         pointers.push(pointer);
     }
@@ -141,6 +159,12 @@ fn every_word_of_the_table_is_known() {
                 assert_eq!(get(&loaded, &path).unwrap(), &json!(word), "{path}");
                 continue;
             }
+            if let Some(key) = path.strip_prefix("jobs.x.") {
+                let what = if key == "builtin" { "" } else { ", command: x" };
+                let text = format!("jobs: {{ x: {{ every: 1h, {key}: {word}{what} }} }}");
+                assert_eq!(get(&Machine::with(&text).loaded(), &path).unwrap(), &json!(word));
+                continue;
+            }
             if path.contains(".probes.") || path.matches('.').count() == 2 {
                 let (name, tail) = path.rsplit_once('.').unwrap();
                 let text = match name.rsplit('.').next().unwrap() {
@@ -171,6 +195,8 @@ fn every_word_of_the_table_is_known() {
     let profiles = Backoff::PROFILES.map(|(name, _)| name);
     let words = keys::RESTART.key("profile").map(|key| key.ty);
     assert!(matches!(words, Some(Ty::Word(words)) if words == profiles));
+    let builtins = orkestra_engine::BUILTINS.iter().map(|builtin| builtin.as_str());
+    assert_eq!(builtins.collect::<Vec<_>>(), keys::job::BUILTINS);
     let kinds = AgentKind::ALL.map(AgentKind::as_str);
     let words = keys::AGENT.key("kind").map(|key| key.ty);
     assert!(matches!(words, Some(Ty::Word(words)) if words == kinds));
