@@ -12,6 +12,7 @@ mod clock;
 mod crash;
 mod disk;
 mod identity;
+mod jobs;
 mod journal;
 mod keeper;
 mod output;
