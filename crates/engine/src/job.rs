@@ -13,7 +13,7 @@ use crate::world::{Lent, World};
 use actor::Actor;
 use orkestra_core::id::{InstanceId, RunId};
 use orkestra_core::job::spec::{Action, JobName, JobSpec};
-use orkestra_core::job::{Asked, Decision, Input, Job, Jobs, Order, Record};
+use orkestra_core::job::{Asked, Current, Decision, Input, Job, Jobs, Order, Record};
 use orkestra_core::run::{Run, RunInput, RunState};
 use orkestra_core::signal::Signal;
 use orkestra_host::instance::{InstanceEvents, InstanceHandle};
@@ -216,8 +216,8 @@ impl JobActors {
         self.inner.retain(|_, token| !token.is_cancelled());
         match action {
             Action::Command { command, env, cwd } => {
-                let actor = self.actor(name, instance);
-                let launch = actor::launch(&self.actors, &actor, command, env, cwd);
+                let actor = self.actor(name, instance, env.clone());
+                let launch = actor::launch(&self.actors, &actor, command, cwd);
                 let launcher = Arc::clone(&self.actors.launcher);
                 let begun = actor.begin(launcher, launch);
                 self.actors.tasks.spawn(TaskKind::Instance, begun);
@@ -292,7 +292,12 @@ impl JobActors {
         self.actors.release(instance);
     }
 
-    fn actor(&mut self, name: &JobName, instance: InstanceId) -> Actor {
+    fn actor(
+        &mut self,
+        name: &JobName,
+        instance: InstanceId,
+        env: BTreeMap<String, String>,
+    ) -> Actor {
         let orders = self.actors.open(instance);
         Actor {
             name: name.clone(),
@@ -301,6 +306,8 @@ impl JobActors {
             outbox: self.actors.outbox.clone(),
             orders,
             world: Arc::clone(&self.actors.options.world),
+            secrets: self.actors.secrets.clone(),
+            env,
             began: self.actors.options.world.now().at,
             started_boot_ms: None,
             unanswered: false,
@@ -310,24 +317,43 @@ impl JobActors {
     /// Takes over a process that an earlier daemon started.
     pub(crate) fn adopt(
         &mut self,
-        record: &Record,
+        current: &Current,
         name: &JobName,
         handle: InstanceHandle,
         events: InstanceEvents,
-        started_boot_ms: Option<u64>,
+        started: Option<(Option<u32>, u64)>,
     ) {
-        let mut actor = self.actor(name, record.instance);
+        let (record, env) = (&current.record, env_of(&current.action));
+        if let Some((Some(pid), _)) = started {
+            let instance = record.instance.to_string();
+            self.actors.secrets.learn_from_process(&env, pid, &instance);
+        }
+        let started_boot_ms = started.map(|(_, boot_ms)| boot_ms);
+        let mut actor = self.actor(name, record.instance, env);
         actor.began = record.started_at;
         actor.started_boot_ms = started_boot_ms;
         actor.unanswered = started_boot_ms.is_none();
         self.actors.tasks.spawn(TaskKind::Instance, actor.follow(handle, events));
     }
 
+    /// What a command printed, as it may be told.
+    pub(crate) fn told(&self, action: &Action, lines: Vec<String>) -> Vec<String> {
+        self.actors.secrets.tell(&env_of(action), lines)
+    }
+
     /// Keeps what only has to be released.
     pub(crate) fn keep(&mut self, name: &JobName, instance: InstanceId, handle: InstanceHandle) {
-        let actor = self.actor(name, instance);
+        let actor = self.actor(name, instance, BTreeMap::new());
         let kept = crate::instance::await_release(actor.orders, handle);
         self.actors.tasks.spawn(TaskKind::Instance, kept);
+    }
+}
+
+/// What the configuration sets for a command.
+fn env_of(action: &Action) -> BTreeMap<String, String> {
+    match action {
+        Action::Command { env, .. } => env.clone(),
+        Action::Run { .. } | Action::Builtin { .. } => BTreeMap::new(),
     }
 }
 

@@ -482,10 +482,10 @@ async fn found_of_job(
                 }
             };
             let started = match found {
-                Found::Alive { started_boot_ms, .. } => started_boot_ms,
-                _ => dispatcher.options.world.now().boot_ms,
+                Found::Alive { pid, started_boot_ms } => (Some(pid), started_boot_ms),
+                _ => (None, dispatcher.options.world.now().boot_ms),
             };
-            dispatcher.job_actors.adopt(record, name, handle, events, Some(started));
+            dispatcher.job_actors.adopt(current, name, handle, events, Some(started));
             Some(found)
         }
         Adopted::Exited { exit, handle } => {
@@ -494,7 +494,8 @@ async fn found_of_job(
             let lived = exit.at.duration_since(record.started_at).as_millis();
             exit.uptime_ms = u64::try_from(lived).unwrap_or(0);
             let logs = dispatcher.options.home.join("logs").join(name.log_folder());
-            exit.last_lines = crate::unit::last_lines(&logs, record.started_at).await;
+            let lines = crate::unit::last_lines(&logs, record.started_at).await;
+            exit.last_lines = dispatcher.job_actors.told(&current.action, lines);
             Some(Found::Exited(exit))
         }
         Adopted::Lost { handle } => {
@@ -509,7 +510,7 @@ async fn found_of_job(
         // It lives but does not answer: its events tell more once it does.
         Adopted::Unreachable { handle, events } => {
             tracing::error!(job = %name, "Its shim lives but does not answer.");
-            dispatcher.job_actors.adopt(record, name, handle, events, None);
+            dispatcher.job_actors.adopt(current, name, handle, events, None);
             None
         }
         Adopted::Missing if other_boot => Some(Found::OtherBoot),

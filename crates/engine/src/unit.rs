@@ -296,7 +296,7 @@ impl Actor {
 }
 
 /// Waits for the order to end.
-async fn stop_asked(orders: &mut Orders) {
+pub(crate) async fn stop_asked(orders: &mut Orders) {
     while let Some(Control::Signal(_)) = orders.recv().await {}
 }
 

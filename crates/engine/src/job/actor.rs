@@ -5,6 +5,7 @@ use crate::instance::{
     stop_leftovers,
 };
 use crate::message::Message;
+use crate::secret::Secrets;
 use crate::world::World;
 use orkestra_core::id::InstanceId;
 use orkestra_core::job::Input;
@@ -30,6 +31,9 @@ pub(super) struct Actor {
     pub(super) outbox: mpsc::Sender<Message>,
     pub(super) orders: Orders,
     pub(super) world: Arc<dyn World>,
+    pub(super) secrets: Secrets,
+    /// What the configuration sets, references included.
+    pub(super) env: BTreeMap<String, String>,
     /// When this run began: what an earlier one wrote does not explain its end.
     pub(super) began: jiff::Timestamp,
     /// When the leader started, in milliseconds since boot.
@@ -39,15 +43,9 @@ pub(super) struct Actor {
 }
 
 /// How a command is started.
-pub(super) fn launch(
-    actors: &Actors,
-    actor: &Actor,
-    command: &[String],
-    env: &BTreeMap<String, String>,
-    cwd: &str,
-) -> Launch {
+pub(super) fn launch(actors: &Actors, actor: &Actor, command: &[String], cwd: &str) -> Launch {
     let mut all: BTreeMap<String, String> = actors.options.env.iter().cloned().collect();
-    all.extend(env.clone());
+    all.extend(actor.env.clone());
     all.insert("ORKESTRA_JOB".to_owned(), actor.name.to_string());
     Launch {
         name: format!("job-{}", actor.name),
@@ -75,7 +73,16 @@ impl Actor {
     }
 
     /// Starts the process and follows it.
-    pub(super) async fn begin(self, launcher: Arc<Launcher>, launch: Launch) {
+    pub(super) async fn begin(mut self, launcher: Arc<Launcher>, mut launch: Launch) {
+        let filled = tokio::select! {
+            filled = self.secrets.fill(&self.env, &mut launch.env) => filled,
+            () = crate::unit::stop_asked(&mut self.orders) => {
+                Err("it was ended before its secrets were there".to_owned())
+            }
+        };
+        if let Err(why) = filled {
+            return self.never_started(&why).await;
+        }
         // Making folders and spawning may wait for the disk.
         let runtime = tokio::runtime::Handle::current();
         let launched = tokio::task::spawn_blocking(move || {
@@ -160,7 +167,8 @@ impl Actor {
         if let Some(started) = self.started_boot_ms {
             exit.uptime_ms = self.world.now().boot_ms.saturating_sub(started);
         }
-        exit.last_lines = crate::unit::last_lines(&self.log_dir, self.began).await;
+        let lines = crate::unit::last_lines(&self.log_dir, self.began).await;
+        exit.last_lines = self.secrets.tell(&self.env, lines);
         let (name, instance) = (self.name.clone(), self.instance);
         self.say(Input::Exited { name, instance, exit }).await;
     }

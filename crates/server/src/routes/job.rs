@@ -204,7 +204,8 @@ pub(crate) async fn logs(
     Query(which): Query<Which>,
 ) -> Result<Json<LogPage>, Problem> {
     let name = job_of(&app, &name)?.name;
-    page_at(app.engine.job_log_dir(&name), &which).await
+    let dir = app.engine.job_log_dir(&name);
+    page_at(&app, dir, &which).await
 }
 
 /// Lines as they are written, as server-sent events `lines`; `id` is the cursor to resume from.

@@ -71,11 +71,16 @@ pub(crate) async fn page(
     Query(which): Query<Which>,
 ) -> Result<Json<LogPage>, Problem> {
     let name = name_of(&app, &name)?;
-    page_at(app.engine.log_dir(&name), &which).await
+    let dir = app.engine.log_dir(&name);
+    page_at(&app, dir, &which).await
 }
 
 /// A page of the log in this folder.
-pub(super) async fn page_at(dir: PathBuf, which: &Which) -> Result<Json<LogPage>, Problem> {
+pub(super) async fn page_at(
+    app: &App,
+    dir: PathBuf,
+    which: &Which,
+) -> Result<Json<LogPage>, Problem> {
     let reader = LogReader::new(dir);
     let after = which.after.as_deref().map(cursor_of).transpose()?;
     let count = which.limit.or(which.tail).unwrap_or(200).clamp(1, 5_000);
