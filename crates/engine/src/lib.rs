@@ -28,8 +28,8 @@ mod unit;
 mod upkeep;
 mod world;
 
-pub use effect::Tested;
 pub use builtin::BUILTINS;
+pub use effect::Tested;
 pub use error::Error;
 pub use handle::{Handle, NewRun, StoreState};
 pub use health::{Checked, from_outside};

@@ -373,7 +373,9 @@ pub(crate) fn expectation(ty: Ty) -> String {
         Ty::Pattern => "a regular expression".to_owned(),
         Ty::Status => "a number from 100 to 599".to_owned(),
         Ty::Chance => "a number from 0 to 0.5, or 0% to 50%".to_owned(),
-        Ty::Section(_) | Ty::Units(_) | Ty::Agents(_) | Ty::Jobs(_) | Ty::Named(_) => "a mapping".to_owned(),
+        Ty::Section(_) | Ty::Units(_) | Ty::Agents(_) | Ty::Jobs(_) | Ty::Named(_) => {
+            "a mapping".to_owned()
+        }
     }
 }
 

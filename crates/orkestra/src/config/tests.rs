@@ -1,6 +1,5 @@
 //! Whole configurations in, settings or problems out.
 
-use super::keys::{Key, ROOT, Section, Ty};
 use super::*;
 use orkestra_agents::Kind as AgentKind;
 use orkestra_core::signal::Signal;
