@@ -63,6 +63,7 @@ pub(super) fn launch(actors: &Actors, actor: &Actor, command: &[String], cwd: &s
             full: Full::Block,
         },
         stdin: None,
+        user: None,
         nofile: Some(actors.options.nofile),
     }
 }
