@@ -110,6 +110,12 @@ impl Handle {
         &self.store
     }
 
+    /// Messages that wait for the dispatcher, and how many may.
+    pub fn waiting(&self) -> (usize, usize) {
+        let most = self.inbox.max_capacity();
+        (most.saturating_sub(self.inbox.capacity()), most)
+    }
+
     /// The data folder.
     pub fn home(&self) -> &std::path::Path {
         &self.home

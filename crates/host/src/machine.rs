@@ -31,6 +31,8 @@ pub struct Own {
     pub descriptors: u64,
     /// How many there may be.
     pub descriptor_limit: u64,
+    /// Processor time since its start, in milliseconds.
+    pub cpu_ms: u64,
 }
 
 /// How full the file system below a path is.
@@ -88,6 +90,7 @@ pub fn own() -> io::Result<Own> {
         text.split(' ').nth(1).and_then(|word| word.parse().ok()).ok_or_else(|| {
             io::Error::new(ErrorKind::InvalidData, "/proc/self/statm has another form")
         })?;
+    let stat = fs::read_to_string("/proc/self/stat")?;
     // The listing itself holds one more.
     let descriptors = fs::read_dir("/proc/self/fd")?.count().saturating_sub(1);
     let limit = rustix::process::getrlimit(rustix::process::Resource::Nofile);
@@ -95,7 +98,18 @@ pub fn own() -> io::Result<Own> {
         rss: pages.saturating_mul(rustix::param::page_size() as u64),
         descriptors: descriptors as u64,
         descriptor_limit: limit.current.unwrap_or(u64::MAX),
+        cpu_ms: parse_cpu(&stat, rustix::param::clock_ticks_per_second()).unwrap_or(0),
     })
+}
+
+/// Time in user and kernel mode of a process, from its `stat`.
+fn parse_cpu(stat: &str, ticks_per_second: u64) -> Option<u64> {
+    // The name stands in parentheses and may hold anything, also parentheses.
+    let (_, after) = stat.rsplit_once(')')?;
+    let mut fields = after.split_whitespace().skip(11);
+    let mut next = || fields.next()?.parse::<u64>().ok();
+    let ticks = next()?.checked_add(next()?)?;
+    ticks.saturating_mul(1000).checked_div(ticks_per_second)
 }
 
 #[cfg(test)]
@@ -111,6 +125,9 @@ mod tests {
         assert_eq!(parse_memory("MemTotal: x kB"), None);
         assert_eq!(parse_load("0.50 1.25 2.00 1/234 5678\n"), Some([0.5, 1.25, 2.0]));
         assert_eq!(parse_load("0.50"), None);
+        let stat = "7 (a) b) S 1 7 7 0 -1 4194560 1 2 3 4 150 50 9 9 20 0 1 0 99";
+        assert_eq!(parse_cpu(stat, 100), Some(2_000));
+        assert_eq!(parse_cpu("7 (a) S 1", 100), None);
     }
 
     #[test]

@@ -11,6 +11,7 @@ mod extract;
 mod guard;
 mod listen;
 mod login;
+mod metrics;
 mod problem;
 mod routes;
 mod sse;

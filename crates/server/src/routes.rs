@@ -10,6 +10,7 @@ mod job;
 pub(crate) mod journal;
 mod log;
 mod login;
+mod metrics;
 mod run;
 mod secret;
 mod unit;
@@ -78,6 +79,7 @@ fn protected_routes() -> OpenApiRouter<App> {
         .routes(routes!(health::show))
         .routes(routes!(health::check))
         .routes(routes!(secret::check))
+        .routes(routes!(metrics::metrics))
 }
 
 pub(crate) fn open(app: App) -> Router {

@@ -22,6 +22,7 @@ mod effect;
 mod erase;
 mod error;
 mod export;
+mod figures;
 mod instance;
 mod interface;
 mod job;
@@ -51,6 +52,7 @@ pub use effect::{EffectRow, EffectState, NewEffect, Outcome, ReadEffects, WriteE
 pub use erase::WriteErase;
 pub use error::Error;
 pub use export::verify_export;
+pub use figures::Figures;
 pub use instance::{InstanceRow, Owner, ReadInstances, WriteInstances};
 pub use interface::{Read, Write};
 pub use job::{JOB_RUNS_KEPT, JobRow, JobRunRow, ReadJobs, WriteJobs};

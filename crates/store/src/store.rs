@@ -2,6 +2,7 @@
 
 use crate::blob::Blobs;
 use crate::error::Error;
+use crate::figures::{Counts, Figures};
 use crate::interface::{Read, Write};
 use crate::journal::read_head;
 use crate::reader::{Question, ReaderThread};
@@ -92,6 +93,7 @@ struct Inner {
     commands: Option<mpsc::Sender<Box<dyn Command>>>,
     questions: Option<mpsc::Sender<Question>>,
     head: watch::Receiver<u64>,
+    counts: Arc<Counts>,
     threads: Mutex<Vec<JoinHandle<()>>>,
 }
 
@@ -117,7 +119,9 @@ impl Store {
             blob_bytes_min: options.blob_bytes_min,
             body_bytes_max: options.body_bytes_max,
         };
+        let counts = Arc::new(Counts::default());
         let writer = Writer {
+            counts: Arc::clone(&counts),
             context: Arc::new(context),
             connection: Some(connection),
             commands: command_queue,
@@ -140,6 +144,7 @@ impl Store {
             commands: Some(commands),
             questions: Some(questions),
             head,
+            counts,
             threads: Mutex::new(threads),
         };
         Ok(Self { inner: Arc::new(inner) })
@@ -196,6 +201,18 @@ impl Store {
     /// from its own cursor, so nothing is lost when several commits wake it once.
     pub fn head_watch(&self) -> watch::Receiver<u64> {
         self.inner.head.clone()
+    }
+
+    /// What the writer has done, and what waits.
+    pub fn figures(&self) -> Figures {
+        fn waiting<T>(queue: Option<&mpsc::Sender<T>>) -> (usize, usize) {
+            queue.map_or((0, 0), |queue| {
+                (queue.max_capacity().saturating_sub(queue.capacity()), queue.max_capacity())
+            })
+        }
+        let commands = waiting(self.inner.commands.as_ref());
+        let questions = waiting(self.inner.questions.as_ref());
+        self.inner.counts.figures(commands, questions)
     }
 
     /// The machine this database belongs to.

@@ -7,6 +7,7 @@ use crate::Place;
 use crate::blob::Blobs;
 use crate::database::{self, Mode};
 use crate::error::Error;
+use crate::figures::Counts;
 use crate::interface::{Rows, Write};
 use crate::journal::{Head, read_head};
 use crate::seal::{self, Hash, Span};
@@ -17,6 +18,7 @@ use rusqlite::Connection;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::PathBuf;
 use std::sync::Arc;
+use std::time::Instant;
 use tokio::sync::{mpsc, watch};
 use uuid::Uuid;
 
@@ -89,6 +91,7 @@ pub(crate) struct Writer {
     pub(crate) connection: Option<Connection>,
     pub(crate) commands: mpsc::Receiver<Box<dyn Command>>,
     pub(crate) head: watch::Sender<u64>,
+    pub(crate) counts: Arc<Counts>,
     /// Traces of something erased may still be in the log.
     pub(crate) scrub_due: bool,
 }
@@ -114,8 +117,10 @@ impl Writer {
     }
 
     fn commit(&mut self, group: &mut Vec<Box<dyn Command>>) {
+        let began = Instant::now();
         match self.try_commit(group) {
             Ok(done) => {
+                self.counts.committed(group.len(), began.elapsed());
                 // Published before anybody is answered: who has an answer also sees the head.
                 if done.head > *self.head.borrow() {
                     self.head.send_replace(done.head);
@@ -132,6 +137,7 @@ impl Writer {
                 }
             }
             Err(error) => {
+                self.counts.failed();
                 tracing::error!(%error, commands = group.len(), "a group commit failed");
                 let closed = self.connection.as_ref().is_none_or(|connection| {
                     !connection.is_autocommit() && connection.execute_batch("ROLLBACK").is_err()

@@ -20,6 +20,7 @@ mod contract;
 mod guard;
 mod health;
 mod import;
+mod metrics;
 mod runs;
 mod secrets;
 mod ship;

@@ -91,7 +91,7 @@ pub(crate) async fn status(State(app): State<App>) -> Result<Json<StatusView>, P
     Ok(Json(StatusView { daemon, needs_you, units, runs, alerts_open: alerts.len() }))
 }
 
-fn store_word(state: StoreState) -> &'static str {
+pub(super) fn store_word(state: StoreState) -> &'static str {
     match state {
         StoreState::Ok => "ok",
         StoreState::Full => "full",
@@ -99,7 +99,7 @@ fn store_word(state: StoreState) -> &'static str {
     }
 }
 
-fn needs(app: &App, units: &[Unit], runs: &[Run]) -> Vec<Need> {
+pub(super) fn needs(app: &App, units: &[Unit], runs: &[Run]) -> Vec<Need> {
     let mut needs = Vec::new();
     match app.engine.store_state() {
         StoreState::Ok => {}
