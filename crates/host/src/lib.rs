@@ -26,7 +26,7 @@ pub mod probe;
 pub mod program;
 pub mod raw;
 mod readiness;
-mod reap;
+pub mod reap;
 pub mod reserve;
 pub mod secret;
 pub mod service;

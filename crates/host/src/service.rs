@@ -67,7 +67,7 @@ pub struct Places {
 impl Service {
     /// Words after the program, for one of its verbs.
     fn arguments(&self, verb: &str) -> Vec<String> {
-        let mut words = vec![verb.to_owned()];
+        let mut words: Vec<_> = verb.split(' ').map(str::to_owned).collect();
         words.extend(["--home".to_owned(), self.home.display().to_string()]);
         if let Some(config) = self.config.as_ref().filter(|_| verb == "up") {
             words.extend(["--config".to_owned(), config.display().to_string()]);
@@ -94,11 +94,7 @@ impl Service {
         let _never = writeln!(out, "ExecStart={}", line("up"));
         // It is also carried out after a daemon that ended by itself, and finds none then.
         let _never = writeln!(out, "ExecStop=-{}", line("down"));
-        let _never = writeln!(
-            out,
-            "ExecReload={}",
-            line("config reload").replace("\"config reload\"", "config reload")
-        );
+        let _never = writeln!(out, "ExecReload={}", line("config reload"));
         let _never = writeln!(out, "WatchdogSec={WATCHDOG_SECONDS}");
         out += "Restart=on-failure\nRestartSec=1\n";
         let hopeless: Vec<_> = HOPELESS.iter().map(ToString::to_string).collect();
@@ -211,10 +207,17 @@ fn exec_word(text: &str) -> String {
     if text.chars().all(plain) { text.to_owned() } else { quoted(text).replace('$', "$$") }
 }
 
-/// The program itself, in which there are no variables.
+/// The program itself. systemd refuses one with quotes or backslashes in its name, so such a one
+/// is started by the shell, which gives way to it.
 fn exec_path(text: &str) -> String {
     let plain = |c: char| c.is_ascii_alphanumeric() || "-_./".contains(c);
-    if text.chars().all(plain) { text.to_owned() } else { quoted(text) }
+    if text.chars().all(plain) {
+        text.to_owned()
+    } else if text.contains(['"', '\'', '\\']) || text.chars().any(char::is_control) {
+        format!("/bin/sh -c \"exec \\\"$$0\\\" \\\"$$@\\\"\" {}", exec_word(text))
+    } else {
+        quoted(text)
+    }
 }
 
 /// Text within XML.

@@ -176,6 +176,9 @@ impl Daemon {
     /// Tells the service manager that we serve, and from now on that the dispatcher turns.
     fn announce(&self) {
         self.live.announce_ready();
+        if std::process::id() == 1 {
+            self.tasks.spawn(TaskKind::Service, orkestra_host::reap::orphans());
+        }
         let Some(period) = self.live.announcer.watchdog_period() else { return };
         let live = Arc::clone(&self.live);
         self.tasks.spawn(TaskKind::Service, async move {
