@@ -3,6 +3,7 @@
 
 use crate::error::Error;
 use crate::handle::{Handle, StoreState};
+use crate::repair::Repair;
 use jiff::{SignedDuration, Timestamp};
 use orkestra_core::event::{Draft, Topic};
 use orkestra_core::health::{
@@ -39,6 +40,8 @@ pub struct Checked {
     pub changed: usize,
     /// Whether the whole journal was recomputed.
     pub whole: bool,
+    /// What was mended.
+    pub repaired: Vec<Repair>,
 }
 
 impl Checked {
@@ -51,10 +54,14 @@ impl Checked {
             .filter(|check| check.level >= Level::Warning)
             .map(|check| check.name.as_str())
             .collect();
+        let mended = match self.repaired.len() {
+            0 => String::new(),
+            count => format!("; {count} mended"),
+        };
         if bad.is_empty() {
-            format!("{} checks, nothing to tell", self.report.checks.len())
+            format!("{} checks, nothing to tell{mended}", self.report.checks.len())
         } else {
-            format!("{}: {}", self.report.level.as_str(), bad.join(", "))
+            format!("{}: {}{mended}", self.report.level.as_str(), bad.join(", "))
         }
     }
 }
@@ -153,6 +160,7 @@ impl Handle {
         if whole {
             self.check_integrity(actor).await?;
         }
+        let repaired = self.repair(actor).await?;
         let report = self.health().await?;
         let (checks, level, actor) = (report.checks.clone(), report.level, actor.to_owned());
         let written = self.store.write(move |tx| {
@@ -184,7 +192,7 @@ impl Handle {
             Ok(count)
         });
         let changed = written.await.map_err(Error::Store)?.value;
-        Ok(Checked { report, changed, whole })
+        Ok(Checked { report, changed, whole, repaired })
     }
 
     async fn whole_is_due(&self) -> Result<bool, Error> {

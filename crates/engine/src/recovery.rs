@@ -11,6 +11,7 @@ use crate::journal::Journal;
 use crate::message::Message;
 use crate::options::Options;
 use crate::probe::Probers;
+use crate::repair::{self, Repair};
 use crate::run::{self, Runs};
 use crate::secret::Secrets;
 use crate::tasks::{TaskKind, Tasks};
@@ -531,6 +532,7 @@ async fn stop_strays(claim: &mut Claim, known: &BTreeSet<InstanceId>) -> Vec<Mes
     };
     let mut notes = Vec::new();
     let mut strays = Vec::new();
+    let mut repairs = Vec::new();
     for folder in folders {
         let Ok(id) = folder.parse::<InstanceId>() else { continue };
         if known.contains(&id) {
@@ -555,6 +557,9 @@ async fn stop_strays(claim: &mut Claim, known: &BTreeSet<InstanceId>) -> Vec<Mes
             Adopted::Lost { handle } => {
                 stop_leftovers(&folder).await;
                 release(&handle).await;
+                let done = "No unit or run knows it and its shim is gone; what was left of it was \
+                    ended, and its folder and lock were removed.";
+                repairs.push(Repair::new("instance", &folder, done));
             }
             Adopted::Unreachable { .. } => {
                 tracing::error!(instance = %id, "The shim of a process that no row knows does not answer.");
@@ -573,6 +578,9 @@ async fn stop_strays(claim: &mut Claim, known: &BTreeSet<InstanceId>) -> Vec<Mes
             }
         }
         release(&handle).await;
+    }
+    if !repairs.is_empty() {
+        notes.push(repair::draft(&repairs, "daemon"));
     }
     if notes.is_empty() { Vec::new() } else { vec![Message::Note(notes)] }
 }

@@ -82,6 +82,11 @@ pub fn sentence(event: &Event) -> String {
         kind if kind.starts_with("alert.") => alert_sentence(kind, body),
         kind if kind.starts_with("effect.") => effect_sentence(kind, body),
         "health.changed" => health_sentence(body),
+        "health.repaired" => {
+            let repairs = body.get("repairs").and_then(Value::as_array).map_or(0, Vec::len);
+            let first = body.pointer("/repairs/0").map(|one| text(one, "what")).unwrap_or_default();
+            format!("{repairs} left over from a crash mended, first: {first}.")
+        }
         "health.integrity_checked" => match number(body, "problems") {
             0 => format!("All {} events of the journal verified.", number(body, "events")),
             1 => format!("The journal has a problem: {}.", quote(text(body, "first"))),

@@ -144,6 +144,9 @@ pub trait WriteEffects {
     /// a rule for effects that surely did not happen) may decide that.
     fn retry_effect(&mut self, id: EffectId) -> Result<(), Error>;
 
+    /// Removes effects that were done or failed before this, and says how many.
+    fn prune_effects(&mut self, before: Timestamp) -> Result<usize, Error>;
+
     /// An owner is gone: what it had begun becomes `unknown`. Says which.
     fn recover_effects(&mut self, owner: &str) -> Result<Vec<EffectId>, Error>;
 }
@@ -287,6 +290,15 @@ impl WriteEffects for Tx<'_> {
     fn retry_effect(&mut self, id: EffectId) -> Result<(), Error> {
         self.effect_in(id, &[EffectState::Failed, EffectState::Unknown])?;
         self.set_effect(id, EffectState::Recorded, None)
+    }
+
+    fn prune_effects(&mut self, before: Timestamp) -> Result<usize, Error> {
+        Ok(self
+            .connection
+            .prepare_cached(
+                "DELETE FROM effect WHERE state IN ('done', 'failed') AND updated_at < ?1",
+            )?
+            .execute([micros(before)])?)
     }
 
     fn recover_effects(&mut self, owner: &str) -> Result<Vec<EffectId>, Error> {

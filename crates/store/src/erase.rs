@@ -3,8 +3,9 @@
 use crate::blob::Blobs;
 use crate::error::Error;
 use crate::journal::WriteJournal;
-use crate::value::int;
+use crate::value::{int, limit, micros, natural, uuid};
 use crate::writer::Tx;
+use jiff::Timestamp;
 use orkestra_core::event::{Draft, EventRef, Topic};
 use orkestra_core::id::EventId;
 use rusqlite::{Connection, OptionalExtension};
@@ -18,6 +19,12 @@ pub trait WriteErase {
     /// Erases the body of an event: a person's wish, or retention. Header and digest stay, so the
     /// journal still verifies. What the body said elsewhere (search index, rows) is the caller's.
     fn erase(&mut self, id: EventId, reason: &str, actor: &str) -> Result<EventRef, Error>;
+
+    /// Has the files removed that earlier erasings left behind, and says how many there are.
+    fn sweep(&mut self) -> Result<u64, Error>;
+
+    /// The oldest events before this time whose bodies are files.
+    fn large_before(&self, before: Timestamp, limit: usize) -> Result<Vec<EventId>, Error>;
 
     /// Removes the oldest events up to this place, rounded down to whole seals, and keeps the last
     /// seal as anchor. Gives the new floor; `None` when nothing could go. Export first.
@@ -53,6 +60,26 @@ impl WriteErase for Tx<'_> {
         let draft = Draft::new(ERASED, Topic::Journal, &id.to_string(), actor, body);
         let places = self.append(&[draft])?;
         places.first().copied().ok_or_else(|| Error::damaged("an appended event has no place"))
+    }
+
+    fn sweep(&mut self) -> Result<u64, Error> {
+        let left: i64 = self
+            .connection
+            .prepare_cached("SELECT count(*) FROM blob_trash")?
+            .query_row([], |row| row.get(0))?;
+        self.scrub |= left > 0;
+        natural(left)
+    }
+
+    fn large_before(&self, before: Timestamp, rows: usize) -> Result<Vec<EventId>, Error> {
+        self.connection
+            .prepare_cached(
+                "SELECT id FROM event WHERE blob IS NOT NULL AND at < ?1 ORDER BY seq LIMIT ?2",
+            )?
+            .query_and_then((micros(before), limit(rows)), |row| {
+                Ok(EventId::new(uuid(row.get(0)?)))
+            })?
+            .collect()
     }
 
     fn prune(&mut self, to: u64, actor: &str) -> Result<Option<u64>, Error> {

@@ -168,6 +168,15 @@ impl InstanceHandle {
     }
 }
 
+/// Whether nobody holds the lock of an instance's folder.
+///
+/// # Errors
+/// The lock cannot be looked at.
+pub fn is_abandoned(dir: &Path) -> Result<bool, Error> {
+    let lock = dir.join("lock");
+    lock::is_held(&lock).doing_at("look at the lock", &lock).map(|held| !held)
+}
+
 /// Removes the folder of an instance whose lock is free.
 fn remove_dead(dir: &Path, instance: &str) -> Result<(), Error> {
     let lock = dir.join("lock");

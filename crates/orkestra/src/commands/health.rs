@@ -62,5 +62,13 @@ fn text(report: &HealthReport) -> String {
             lines.push(format!("  {:<14} {}", "", paint(Color::Grey, advice)));
         }
     }
+    if !report.repairs.is_empty() {
+        lines.push(paint(Color::Grey, "Mended"));
+    }
+    for one in &report.repairs {
+        let at = one.at.get(..16).unwrap_or(&one.at).replace('T', " ");
+        let (name, done) = (terminal::harmless(&one.name), terminal::harmless(&one.done));
+        lines.push(format!("  {at} UTC  {} {name}: {done}", one.what));
+    }
     lines.join("\n")
 }

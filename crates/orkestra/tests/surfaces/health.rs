@@ -98,3 +98,70 @@ fn without_a_daemon_the_machine_is_looked_at_and_the_daemon_is_what_is_missing()
     assert_eq!(check(&report, "daemon")["says"], "No daemon runs on this data folder.");
     assert_eq!(check(&report, "database")["level"], "ok");
 }
+
+/// Makes a file or folder look as if nobody had touched it for hours.
+fn age(path: &std::path::Path) {
+    let file = std::fs::File::open(path).expect("it opens");
+    let then = std::time::SystemTime::now() - std::time::Duration::from_secs(7_200);
+    file.set_modified(then).expect("its time");
+}
+
+#[test]
+fn row_042_what_a_crash_left_is_mended_and_listed() {
+    let mut home = Home::new(&format!(
+        "health: {{ disk_warning: 1MB, disk_critical: 1MB, {EASY} }}\nunits:\n  web: {{ command: [sleep, \"1000000\"] }}\n"
+    ));
+    home.up();
+    let pid = home.pid("web");
+    home.kill_daemon();
+    let data = home.data();
+    let orphan = |name: &str| {
+        let folder = data.join("run").join(name);
+        std::fs::create_dir(&folder).expect("a folder");
+        std::fs::write(folder.join("lock"), "").expect("a lock");
+        folder
+    };
+    // An orphan lock: a life that no row knows, whose processes are gone.
+    let at_start = orphan("01a00000-0000-7000-8000-000000000001");
+    home.up();
+    let mended = home.wait("it to be mended", || home.events("health.repaired").into_iter().next());
+    assert_eq!(mended["body"]["repairs"][0]["what"], "instance", "{mended}");
+    assert_eq!(mended["body"]["repairs"][0]["name"], "01a00000-0000-7000-8000-000000000001");
+    assert!(!at_start.exists());
+
+    // And what is found while it runs; what is young is left alone.
+    let later = orphan("01a00000-0000-7000-8000-000000000002");
+    let young = orphan("01a00000-0000-7000-8000-000000000003");
+    let worktree = data.join("worktrees/01a00000-0000-7000-8000-000000000004");
+    std::fs::create_dir_all(&worktree).expect("a folder");
+    std::fs::write(worktree.join("work.txt"), "somebody's work").expect("a file");
+    let shelf = data.join("blobs/ab");
+    std::fs::create_dir_all(&shelf).expect("a shelf");
+    let half = shelf.join("abcd.new");
+    std::fs::write(&half, "half").expect("a file");
+    for path in [&later, &worktree, &half] {
+        age(path);
+    }
+    home.ok(&["health", "--check"]);
+    assert!(!later.exists() && !worktree.exists() && !half.exists());
+    assert!(young.exists(), "it may just be coming to be");
+    let report = health(&home, 0);
+    let listed: Vec<String> = report["repairs"]
+        .as_array()
+        .expect("repairs")
+        .iter()
+        .map(|one| one["what"].as_str().unwrap_or_default().to_owned())
+        .collect();
+    assert_eq!(listed, ["instance", "worktree", "file", "instance"], "{report}");
+    let said = home.ok(&["health"]);
+    assert!(said.contains("Mended") && said.contains("in the trash"), "{said}");
+    // Nobody's work is deleted.
+    let kept = std::fs::read_dir(data.join("trash")).expect("the trash").flatten();
+    let kept: Vec<_> = kept.filter(|entry| entry.path().join("work.txt").exists()).collect();
+    assert_eq!(kept.len(), 1, "{kept:?}");
+    // What lives was not touched, and nothing is mended twice.
+    assert_eq!(home.pid("web"), pid);
+    home.ok(&["health", "--check"]);
+    assert_eq!(home.events("health.repaired").len(), 2);
+    home.ok(&["audit", "verify"]);
+}

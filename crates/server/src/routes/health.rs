@@ -3,15 +3,48 @@
 use crate::Problem;
 use crate::guard::Actor;
 use crate::listen::App;
-use crate::wire::HealthReport;
+use crate::wire::{HealthReport, RepairView};
 use axum::Json;
 use axum::extract::State;
+use orkestra_core::health::Report;
+use orkestra_store::Filter;
+use serde_json::Value;
+
+/// Repairs that are shown.
+const REPAIRS: usize = 20;
 
 /// How the house is, measured now: disk, memory, load, database, journal, the daemon itself, units.
 #[utoipa::path(get, path = "/api/v1/health", responses((status = 200, body = HealthReport)))]
 pub(crate) async fn show(State(app): State<App>) -> Result<Json<HealthReport>, Problem> {
     let report = app.engine.health().await?;
-    Ok(Json(HealthReport::of(&report, app.engine.now().at.to_string())))
+    with_repairs(&app, &report).await
+}
+
+/// The report with what was mended last.
+async fn with_repairs(app: &App, report: &Report) -> Result<Json<HealthReport>, Problem> {
+    let mut report = HealthReport::of(report, app.engine.now().at.to_string());
+    let filter = Filter {
+        kinds: vec!["health.repaired".to_owned()],
+        newest_first: true,
+        limit: REPAIRS,
+        ..Filter::default()
+    };
+    let events = app.engine.store().read(move |read| read.events(&filter)).await?;
+    for event in &events {
+        let body = event.body.as_ref().and_then(|body| body.get("repairs"));
+        for one in body.and_then(Value::as_array).into_iter().flatten() {
+            let text =
+                |name: &str| one.get(name).and_then(Value::as_str).unwrap_or_default().to_owned();
+            report.repairs.push(RepairView {
+                at: event.at.to_string(),
+                what: text("what"),
+                name: text("name"),
+                done: text("done"),
+            });
+        }
+    }
+    report.repairs.truncate(REPAIRS);
+    Ok(Json(report))
 }
 
 /// The same after the whole journal was recomputed; what changed is written down.
@@ -22,5 +55,5 @@ pub(crate) async fn check(
     actor: Actor,
 ) -> Result<Json<HealthReport>, Problem> {
     let checked = app.engine.check_health(true, actor.0).await?;
-    Ok(Json(HealthReport::of(&checked.report, app.engine.now().at.to_string())))
+    with_repairs(&app, &checked.report).await
 }

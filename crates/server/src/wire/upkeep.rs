@@ -34,6 +34,22 @@ pub struct HealthReport {
     pub checked_at: String,
     /// Each of them.
     pub checks: Vec<HealthCheck>,
+    /// What was mended last, the newest first.
+    #[serde(default)]
+    pub repairs: Vec<RepairView>,
+}
+
+/// Something that a crash had left and that was mended.
+#[derive(Debug, Clone, Serialize, Deserialize, ToSchema)]
+pub struct RepairView {
+    /// When (RFC 3339).
+    pub at: String,
+    /// `instance`, `worktree`, `file`, `blobs`.
+    pub what: String,
+    /// Which one.
+    pub name: String,
+    /// What was done, in one sentence.
+    pub done: String,
 }
 
 impl From<&Check> for HealthCheck {
@@ -57,6 +73,7 @@ impl HealthReport {
             level: report.level.as_str().to_owned(),
             checked_at,
             checks: report.checks.iter().map(HealthCheck::from).collect(),
+            repairs: Vec::new(),
         }
     }
 }
