@@ -8,7 +8,7 @@
 
 mod bench;
 mod program;
-mod rows;
+mod promises;
 mod setup;
 mod soak;
 mod test;
@@ -40,7 +40,7 @@ enum Command {
     Build,
     /// Check formatting and lints
     Lint,
-    /// List the capabilities: passed, failed, missing, excused
+    /// List what is promised, capabilities and cases: passed, failed, missing, excused
     Rows,
     /// Run the long loops: crashes by the dozen, backoffs to the end; or crash for hours
     Soak(soak::Args),
@@ -60,7 +60,7 @@ fn main() -> Result<()> {
         Command::Test => test::all(),
         Command::Build => build().map(|binary| println!("Built {}", binary.display())),
         Command::Lint => lint(),
-        Command::Rows => rows::print(),
+        Command::Rows => promises::print(),
         Command::Soak(args) if args.is_long() => soak::run(&args),
         Command::Soak(_) => test::soak(),
         Command::Bench(args) => bench::run(&args),

@@ -1,7 +1,7 @@
 //! Running tests: Rust, dashboard, browser; the long loops; measurements.
 
 use crate::program::{Program, target_dir};
-use crate::{rows, setup};
+use crate::{promises, setup};
 use anyhow::{Result, bail};
 
 /// Everything, as continuous integration runs it.
@@ -29,7 +29,7 @@ pub(crate) fn all() -> Result<()> {
         .env("CI", "true")
         .watch()?;
     lines.extend(seen);
-    rows::keep(&lines)?;
+    promises::keep(&lines)?;
     let parts = [
         ("Rust", rust),
         ("types and lints of the dashboard", check),
@@ -37,7 +37,7 @@ pub(crate) fn all() -> Result<()> {
         ("the browser's", browser),
     ];
     let failed: Vec<&str> = parts.iter().filter(|(_, ok)| !ok).map(|(name, _)| *name).collect();
-    rows::print()?;
+    promises::print()?;
     let (passed, bad) = count(&lines);
     println!("{passed} passed, {bad} failed");
     if !failed.is_empty() {

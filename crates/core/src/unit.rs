@@ -28,7 +28,7 @@ use jiff::Timestamp;
 use probe::{Check, Checks};
 use serde::{Deserialize, Serialize};
 use spec::{Condition, Kind, UnitName, UnitSpec};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 /// What a person said, which beats `enabled` and outlives the daemon.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -394,6 +394,34 @@ pub struct Fleet {
 }
 
 impl Fleet {
+    /// Whether a unit is on its way to something else by itself. One that waits for another which
+    /// rests until a person acts is not, though it is `starting`.
+    pub fn is_under_way(&self, name: &UnitName) -> bool {
+        self.units.get(name).is_some_and(|unit| unit.is_under_way() && !self.waits_for_people(unit))
+    }
+
+    fn waits_for_people(&self, unit: &Unit) -> bool {
+        let mut seen = BTreeSet::new();
+        let mut open = vec![unit];
+        while let Some(unit) = open.pop() {
+            let State::Starting { instance: None, waiting_for } = &unit.state else { continue };
+            for name in waiting_for.iter().filter(|name| seen.insert(*name)) {
+                match self.units.get(name) {
+                    None => return true,
+                    Some(other) => match other.state {
+                        State::Failed { .. }
+                        | State::Stopped { rest: Rest::ByHand | Rest::Disabled | Rest::Finished } =>
+                        {
+                            return true;
+                        }
+                        _ => open.push(other),
+                    },
+                }
+            }
+        }
+        false
+    }
+
     /// The waits that are still to be kept after a start of the daemon: what is left of each by the
     /// calendar, and never more than the whole, whatever the clock did meanwhile.
     pub fn waits(&self, now: Now) -> Vec<Order> {

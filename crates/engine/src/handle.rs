@@ -211,14 +211,19 @@ impl Handle {
         }
     }
 
-    /// Waits until a unit neither starts nor stops nor has to become ready, or it is gone; then how
-    /// it is.
+    /// Waits until a unit neither starts nor stops nor has to become ready, or only a person can
+    /// help it, or it is gone; then how it is.
     pub async fn settled(&self, name: &UnitName) -> Option<Unit> {
         let mut changed = self.view.changed.subscribe();
         loop {
             changed.borrow_and_update();
             let unit = self.unit(name.as_str())?;
-            if !unit.is_under_way() || self.is_closed() {
+            let under_way = {
+                let fleet =
+                    self.view.fleet.read().unwrap_or_else(std::sync::PoisonError::into_inner);
+                fleet.is_under_way(name)
+            };
+            if !under_way || self.is_closed() {
                 return Some(unit);
             }
             if changed.changed().await.is_err() {

@@ -309,8 +309,14 @@ impl<'a> Holder<'a> {
             // Not yet its own program: it could neither understand nor handle a signal.
             sys::kill(self.leader, libc::SIGKILL);
         } else {
-            sys::kill(-self.leader, signal);
-            sys::kill(-self.leader, libc::SIGCONT);
+            // A suspended process must go on to hear it. What lets it go on also takes back a signal
+            // that suspends and has not arrived yet, so that one comes second.
+            let suspends =
+                matches!(signal, libc::SIGSTOP | libc::SIGTSTP | libc::SIGTTIN | libc::SIGTTOU);
+            let both = if suspends { [libc::SIGCONT, signal] } else { [signal, libc::SIGCONT] };
+            for signal in both {
+                sys::kill(-self.leader, signal);
+            }
         }
     }
 

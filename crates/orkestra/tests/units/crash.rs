@@ -97,7 +97,7 @@ fn crash_rounds(rounds: usize) {
 }
 
 #[test]
-fn a_killed_daemon_takes_nobody_along() {
+fn case_33_a_killed_daemon_takes_nobody_along() {
     crash_rounds(3);
 }
 
@@ -180,7 +180,7 @@ fn soak_a_daemon_killed_in_the_middle_of_commands_leaves_no_mess() {
 }
 
 #[test]
-fn a_full_second_of_1000_lines_and_a_rotation_lose_nothing_over_a_kill() {
+fn case_38_a_full_second_of_1000_lines_and_a_rotation_lose_nothing_over_a_kill() {
     let burst = r#"i=0
 while [ $i -lt 20000 ]; do i=$((i + 1)); echo "$i"; done
 exec sleep 1000000"#;

@@ -71,7 +71,7 @@ fn a_shim_killed_while_no_daemon_ran_is_noticed_by_the_next() {
 }
 
 #[test]
-fn a_stranger_with_a_recorded_pid_is_never_signalled() {
+fn case_34_a_stranger_with_a_recorded_pid_is_never_signalled() {
     let mut home = Home::new(&units(&[
         unit("lives", SLEEP, ""),
         unit("died", SLEEP, "restart: { initial: 10ms }"),

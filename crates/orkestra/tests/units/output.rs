@@ -21,7 +21,7 @@ fn raw(home: &Home, name: &str) -> Vec<u8> {
 }
 
 #[test]
-fn a_line_of_10_mb_is_kept_whole_and_shown_cut() {
+fn case_39_a_line_of_10_mb_is_kept_whole_and_shown_cut() {
     let script = "echo before; head -c 10000000 /dev/zero | tr '\\0' x; echo; echo after; exec sleep 1000000";
     let mut home = Home::new(&units(&[unit("long", script, "logs: { max_size: 4MB, keep: 20 }")]));
     home.up();
@@ -40,7 +40,7 @@ fn a_line_of_10_mb_is_kept_whole_and_shown_cut() {
 }
 
 #[test]
-fn nul_and_bytes_that_are_no_text_are_kept() {
+fn case_39_nul_and_bytes_that_are_no_text_are_kept() {
     let script = r"printf 'a\000b\n'; printf 'c\377\376d\n'; printf '\033[31mred\r\n'; printf 'no end'; exec sleep 1000000";
     let mut home = Home::new(&units(&[unit("odd", script, "")]));
     home.up();

@@ -21,7 +21,7 @@ fn fails_to_start(home: &Home, name: &str, words: &[&str]) {
 }
 
 #[test]
-fn a_missing_command_is_told_and_tried_again() {
+fn case_41_a_missing_command_is_told_and_tried_again() {
     let mut home = Home::new(&format!(
         "units:\n  gone: {{ command: [\"./no-such-program\"], {POLICY} }}\n  path: {{ command: [\"no-such-program-on-the-path\"], {POLICY} }}\n{}",
         unit("fine", SLEEP, "")
@@ -40,7 +40,7 @@ fn a_missing_command_is_told_and_tried_again() {
 }
 
 #[test]
-fn a_command_that_is_not_executable_is_told() {
+fn case_41_a_command_that_is_not_executable_is_told() {
     let mut home = Home::new(&format!(
         "units:\n  text: {{ command: [\"./text\"], {POLICY} }}\n  folder: {{ command: [\"./folder\"], {POLICY} }}\n"
     ));
@@ -53,7 +53,7 @@ fn a_command_that_is_not_executable_is_told() {
 }
 
 #[test]
-fn a_wrong_working_directory_is_told() {
+fn case_41_a_wrong_working_directory_is_told() {
     let cwd = |path: &str| format!("cwd: {path}, {POLICY}");
     let mut home = Home::new(&units(&[
         unit("missing", SLEEP, &cwd("./no-such-folder")),

@@ -77,7 +77,7 @@ fn row_008_sigterm_leaves_no_process_and_saves_the_state() {
 }
 
 #[test]
-fn ten_stubborn_units_die_in_one_grace_period() {
+fn case_16_ten_stubborn_units_die_in_one_grace_period() {
     let names: Vec<String> = (0..10).map(|n| format!("stubborn-{n}")).collect();
     let yaml: Vec<String> =
         names.iter().map(|name| unit(name, STUBBORN, "stop: { grace: 3s }")).collect();

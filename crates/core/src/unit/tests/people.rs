@@ -91,7 +91,7 @@ fn a_later_word_about_a_stop_moves_no_clock() {
 }
 
 #[test]
-fn a_late_word_of_an_old_life_changes_nothing() {
+fn case_14_a_late_word_of_an_old_life_changes_nothing() {
     for state in ["", "stop a", "stop a; gone a", "exit a 1", "exit a 1; wait 1000"] {
         let mut world = World::running(&[("a", spec())]);
         let old = world.life("a");

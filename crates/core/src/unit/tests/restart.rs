@@ -145,7 +145,7 @@ fn the_count_survives_the_daemon() {
 }
 
 #[test]
-fn a_step_of_the_calendar_neither_lengthens_nor_skips_a_wait() {
+fn case_10_a_step_of_the_calendar_neither_lengthens_nor_skips_a_wait() {
     for (step_s, left_ms) in [(0, 600), (-86_400, 1000), (86_400, 0)] {
         let mut world = World::running(&[("a", spec())]);
         world.play("exit a 1; wait 400");

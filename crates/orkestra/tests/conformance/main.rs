@@ -1,0 +1,15 @@
+//! The cases that a supervisor must stand, one test each on the real binary. `xtask/cases.txt` lists
+//! them, and those that are proven elsewhere or not at all.
+
+#![allow(clippy::expect_used, clippy::panic, reason = "tests: a failure is a panic")]
+
+#[path = "../harness/mod.rs"]
+mod harness;
+#[allow(dead_code, reason = "shared with the tests of units")]
+#[path = "../units/support.rs"]
+mod support;
+
+mod order;
+mod restart;
+mod stop;
+mod watch;
