@@ -8,6 +8,7 @@ use std::os::unix::ffi::OsStrExt;
 use std::os::unix::fs::{OpenOptionsExt, PermissionsExt};
 use std::os::unix::process::ExitStatusExt;
 use std::path::{Path, PathBuf};
+use std::pin::pin;
 use std::process::Stdio;
 use std::time::Duration;
 
@@ -57,7 +58,8 @@ pub fn find_program(name: &str, path_var: &str) -> Option<PathBuf> {
     std::env::split_paths(path_var).map(|dir| dir.join(name)).find(|path| usable(path))
 }
 
-/// Runs a helper program to its end, with exactly this environment. When it takes longer than
+/// Runs a helper program to its own end, with exactly this environment; whom it leaves behind is not
+/// waited for. When it takes longer than
 /// `limit`, its whole group is killed. At most `max_bytes` of each output are kept.
 pub async fn run_captured(
     argv: &[String],
@@ -85,17 +87,34 @@ pub async fn run_captured(
     // Dropped before the end, it takes the whole group along, not only the program itself.
     let group = Group(child.id());
     let (stdout, stderr) = (child.stdout.take(), child.stderr.take());
+    let mut said = [Said::default(), Said::default()];
+    let [out, err] = &mut said;
     let finished = timeout(limit, async {
-        let ((stdout, more_out), (stderr, more_err)) =
-            tokio::join!(capture(stdout, max_bytes), capture(stderr, max_bytes));
-        let status = child.wait().await.doing_at("wait for", Path::new(program))?;
-        let truncated = more_out || more_err;
-        Ok(Captured { code: status.code(), signal: status.signal(), stdout, stderr, truncated })
+        let mut reading = pin!(async {
+            tokio::join!(capture(stdout, max_bytes, out), capture(stderr, max_bytes, err))
+        });
+        tokio::select! {
+            biased;
+            _ = &mut reading => child.wait().await,
+            ended = child.wait() => {
+                // Whom it left behind may hold its output for ever.
+                let _held = timeout(AFTERWORD, &mut reading).await;
+                ended
+            }
+        }
+        .doing_at("wait for", Path::new(program))
     })
     .await;
     if let Ok(result) = finished {
         group.forget();
-        return result;
+        let [stdout, stderr] = said;
+        return result.map(|status| Captured {
+            code: status.code(),
+            signal: status.signal(),
+            truncated: stdout.more || stderr.more,
+            stdout: stdout.bytes,
+            stderr: stderr.bytes,
+        });
     }
     drop(group);
     let _ = child.wait().await;
@@ -120,19 +139,26 @@ impl Drop for Group {
     }
 }
 
-/// Reads to the end but keeps at most `max` bytes; whether there was more.
-async fn capture(stream: Option<impl AsyncRead + Unpin>, max: usize) -> (Vec<u8>, bool) {
-    let mut kept = Vec::new();
-    let Some(mut stream) = stream else { return (kept, false) };
-    let mut more = false;
+/// How long what a program wrote is still read after its own end.
+const AFTERWORD: Duration = Duration::from_millis(200);
+
+/// One output so far.
+#[derive(Default)]
+struct Said {
+    bytes: Vec<u8>,
+    more: bool,
+}
+
+/// Reads to the end but keeps at most `max` bytes, and notes whether there was more.
+async fn capture(stream: Option<impl AsyncRead + Unpin>, max: usize, said: &mut Said) {
+    let Some(mut stream) = stream else { return };
     let mut chunk = vec![0; 16 << 10];
     // An error ends the reading like the end: what counts is the exit status.
     while let Ok(len @ 1..) = stream.read(&mut chunk).await {
-        let room = max - kept.len();
-        more |= len > room;
-        kept.extend_from_slice(chunk.get(..len.min(room)).unwrap_or_default());
+        let room = max - said.bytes.len();
+        said.more |= len > room;
+        said.bytes.extend_from_slice(chunk.get(..len.min(room)).unwrap_or_default());
     }
-    (kept, more)
 }
 
 /// Starts a program of its own session that outlives us, its output added to a file. Returns its

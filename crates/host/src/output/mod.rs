@@ -145,11 +145,15 @@ fn sequence(dir: &Path) -> Result<Vec<u64>, Error> {
     };
     let mut numbers = Vec::new();
     for entry in entries {
-        let name = entry.doing_at("list", dir)?.file_name();
-        let number = name.to_str().and_then(|name| name.strip_suffix(".log")).map(str::parse);
-        if let Some(Ok(number)) = number {
-            numbers.push(number);
-        }
+        let entry = entry.doing_at("list", dir)?;
+        let name = entry.file_name();
+        let number = name.to_str().and_then(|name| name.strip_suffix(".log")?.parse().ok());
+        // Others may have put their own things here: folders, pipes, names that look like ours.
+        let is_ours = |seq: &u64| {
+            file_of(dir, *seq).file_name() == Some(&name)
+                && entry.file_type().is_ok_and(|kind| kind.is_file())
+        };
+        numbers.extend(number.filter(is_ours));
     }
     numbers.sort_unstable();
     Ok(numbers)

@@ -9,7 +9,13 @@ mod harness;
 #[path = "../units/support.rs"]
 mod support;
 
+mod configuration;
+mod hooks;
 mod order;
+mod output;
+mod probes;
+mod recovery;
 mod restart;
 mod stop;
+mod stream;
 mod watch;

@@ -168,7 +168,7 @@ fn a_late_answer_about_an_earlier_life_changes_nothing() {
 }
 
 #[test]
-fn a_reload_ends_in_time_or_counts_as_a_failure() {
+fn case_29_a_reload_ends_in_time_or_counts_as_a_failure() {
     let mut world = World::running(&[("db", notifying())]);
     world.notes("db", Notice::Ready);
     world.notes("db", Notice::Reloading);
@@ -184,7 +184,68 @@ fn a_reload_ends_in_time_or_counts_as_a_failure() {
 }
 
 #[test]
-fn time_is_extended_while_a_process_asks_for_it() {
+fn case_29_a_death_during_a_reload_is_a_crash_and_the_next_life_begins_anew() {
+    for end in ["exit db 1", "kill db 9", "exit db 0"] {
+        let mut world = World::running(&[("db", notifying())]);
+        world.notes("db", Notice::Ready);
+        world.notes("db", Notice::Reloading);
+        world.play(end);
+        assert_eq!(world.state("db"), "backing_off(1000)", "{end}");
+        world.play("wait 1000; up db");
+        assert_eq!(world.unit("db").why(), "Running, but not ready yet.", "{end}");
+        world.notes("db", Notice::Ready);
+        world.pass(1_000_000);
+        assert_eq!(world.state("db"), "running", "the deadline of the reload went with its life");
+    }
+    // A daemon that comes back keeps the deadline too.
+    let mut world = World::running(&[("db", notifying())]);
+    world.notes("db", Notice::Ready);
+    world.notes("db", Notice::Reloading);
+    world.play("wait 20000; reborn; wait 9999");
+    assert_eq!(world.state("db"), "running");
+    world.play("wait 1");
+    assert_eq!(world.state("db"), "stopping(not_ready)");
+}
+
+#[test]
+fn case_30_the_longest_life_is_extended_too_and_only_by_who_lives() {
+    let limits = Limits { run_time: Some(Span::from_secs(60)), ..Limits::default() };
+    let mut world = World::running(&[("db", UnitSpec { limits, ..notifying() })]);
+    world.notes("db", Notice::Ready);
+    for _ in 0..5 {
+        world.pass(50_000);
+        assert_eq!(world.state("db"), "running");
+        world.notes("db", Notice::Extend(Span::from_secs(60)));
+    }
+    // Less than it has already takes nothing away.
+    world.notes("db", Notice::Extend(Span::from_secs(1)));
+    world.pass(59_999);
+    assert_eq!(world.state("db"), "running");
+    world.pass(1);
+    assert_eq!(world.state("db"), "stopping(run_time)", "it stopped asking");
+}
+
+#[test]
+fn case_10_a_step_of_the_calendar_moves_no_deadline_of_a_start() {
+    for step_s in [-86_400 * 40, 86_400 * 40] {
+        let mut world = World::running(&[("db", probed(true, false))]);
+        world.pass(10_000);
+        world.now.at += jiff::SignedDuration::from_secs(step_s);
+        world.pass(19_999);
+        assert_eq!(world.state("db"), "running", "{step_s}");
+        world.pass(1);
+        assert_eq!(world.state("db"), "stopping(not_ready)", "{step_s}");
+        // A failed start that straddles the step is one failed start.
+        world.obey();
+        assert_eq!((world.state("db"), world.unit("db").restarts), ("backing_off(1000)".into(), 1));
+        world.now.at -= jiff::SignedDuration::from_secs(step_s);
+        world.pass(1_000);
+        assert_eq!(world.state("db"), "starting", "{step_s}");
+    }
+}
+
+#[test]
+fn case_30_time_is_extended_while_a_process_asks_for_it() {
     let mut world = World::running(&[("db", notifying())]);
     world.pass(25_000);
     world.notes("db", Notice::Extend(Span::from_secs(20)));

@@ -1,0 +1,73 @@
+//! One that reads events and stops reading (case 42).
+
+use crate::harness::Home;
+use crate::support::{SLEEP, unit, units};
+use crate::watch::wait_other;
+use std::io::{BufRead, BufReader, Write};
+use std::os::unix::net::UnixStream;
+use std::time::Duration;
+
+/// Memory of the daemon in KiB.
+fn memory(home: &Home) -> u64 {
+    let status = std::fs::read_to_string(format!("/proc/{}/status", home.daemon_pid()));
+    let status = status.expect("the daemon");
+    let line = status.lines().find(|line| line.starts_with("VmRSS:")).expect("its memory");
+    line.split_whitespace().nth(1).and_then(|kib| kib.parse().ok()).expect("a number")
+}
+
+#[test]
+fn case_42_a_reader_that_stops_reading_costs_little_and_loses_nothing() {
+    // Each end quotes five long lines, so events are large.
+    let loud = "i=0; while [ $i -lt 5 ]; do i=$((i + 1)); head -c 3000 /dev/zero | tr '\\0' x; echo; done; exit 1";
+    let mut home = Home::new(&units(&[
+        unit("loud", loud, "restart: { initial: 1ms, max: 1ms }, logs: { max_size: 1MB }"),
+        unit("calm", SLEEP, "restart: { initial: 10ms }"),
+    ]));
+    home.up();
+    home.pid("calm");
+    let before = memory(&home);
+    let mut slow: Vec<UnixStream> = (0..20)
+        .map(|_| {
+            let mut stream =
+                UnixStream::connect(home.data().join("orkestra.sock")).expect("the socket");
+            let request = format!(
+                "GET /api/v1/events HTTP/1.1\r\nHost: localhost\r\nAuthorization: Bearer {}\r\n\r\n",
+                home.token()
+            );
+            stream.write_all(request.as_bytes()).expect("the request is sent");
+            stream
+        })
+        .collect();
+    home.wait("more events than any pipe takes", || {
+        (home.unit("loud")["restarts"].as_u64() >= Some(300)).then_some(())
+    });
+    // Supervision goes on meanwhile …
+    let pid = home.pid("calm");
+    crate::harness::signal(pid, "KILL");
+    wait_other(&home, "calm", pid);
+    home.ok(&["unit", "stop", "loud"]);
+    // … and nobody keeps events for those that do not read.
+    let grown = memory(&home).saturating_sub(before);
+    assert!(grown < 64 << 10, "20 silent readers cost {grown} KiB");
+    // When one reads on at last, it gets everything in order.
+    let last =
+        home.events("unit.stopped").pop().expect("the stop")["seq"].as_u64().expect("a place");
+    let stream = slow.remove(0);
+    stream.set_read_timeout(Some(Duration::from_secs(30))).expect("a limit");
+    let mut seen: Vec<u64> = Vec::new();
+    for line in BufReader::new(stream).lines() {
+        let line = line.expect("the stream goes on");
+        assert_ne!(line, "event: reset", "it was told to begin anew after {:?}", seen.last());
+        if let Some(id) = line.strip_prefix("id: ").or_else(|| line.strip_prefix("id:")) {
+            let seq =
+                id.trim().rsplit(['.', '-', ':', '/']).next().and_then(|seq| seq.parse().ok());
+            seen.push(seq.unwrap_or_else(|| panic!("a cursor: {id}")));
+        }
+        if seen.last().is_some_and(|seq| *seq >= last) {
+            break;
+        }
+    }
+    let gap = seen.windows(2).find(|pair| pair[1] != pair[0] + 1);
+    assert_eq!(gap, None, "an event is missing or comes twice");
+    assert!(seen.len() > 600, "only {} events", seen.len());
+}
