@@ -221,7 +221,7 @@ fn names_become_such_as_units_may_have() {
 #[test]
 fn nothing_that_is_imported_can_leave_its_place_in_the_file() {
     let text = "[program:x]\ncommand=echo \"a: b # c\" '[x]' \"tab\there\" true null 1e3 ''\n\
-                environment=A=\"x: y\",B=\"#no\",C=\"true\",D=\"0x10\"\nodd=1\n";
+                environment=A=\"x: y\",B=\"#no\",C=\"true\",D=\"0x10\",E=\"file:./dev.db\"\nodd=1\n";
     let imported = line(Peer::Supervisord, "a\n.conf", text).unwrap();
     let written = yaml(&imported, &["a\nb: c".to_owned()]);
     let read: Value = serde_saphyr::from_str_with_options(
@@ -234,6 +234,7 @@ fn nothing_that_is_imported_can_leave_its_place_in_the_file() {
         Some(&json!(["echo", "a: b # c", "[x]", "tab\there", "true", "null", "1e3", ""])),
         "{written}"
     );
-    let env = json!({"A": "x: y", "B": "#no", "C": "true", "D": "0x10"});
+    let env =
+        json!({"A": "x: y", "B": "#no", "C": "true", "D": "0x10", "E": "literal:file:./dev.db"});
     assert_eq!(read.pointer("/units/x/env"), Some(&env), "{written}");
 }

@@ -16,7 +16,7 @@ pub(super) fn yaml(imported: &Imported, from: &[String]) -> String {
     if !imported.env.is_empty() {
         out += "env:\n";
         for (name, value) in &imported.env {
-            let _never = writeln!(out, "  {}: {}", key(name), scalar(&Value::from(value.as_str())));
+            let _never = writeln!(out, "  {}: {}", key(name), variable(value));
         }
         out.push('\n');
     }
@@ -31,8 +31,12 @@ pub(super) fn yaml(imported: &Imported, from: &[String]) -> String {
                 Value::Object(map) if map.is_empty() => {}
                 Value::Object(map) if name == "env" || map.len() > 3 => {
                     let _never = writeln!(out, "    {name}:");
-                    for (name, value) in map {
-                        let _never = writeln!(out, "      {}: {}", key(name), flow(value));
+                    for (key_name, value) in map {
+                        let shown = match value.as_str().filter(|_| name == "env") {
+                            Some(text) => variable(text),
+                            None => flow(value),
+                        };
+                        let _never = writeln!(out, "      {}: {shown}", key(key_name));
                     }
                 }
                 value => {
@@ -68,6 +72,15 @@ fn scalar(value: &Value) -> String {
         Value::String(text) if is_measure(text) => text.clone(),
         other => other.to_string(),
     }
+}
+
+/// The value of a variable. A text that begins like a reference to a secret is none in the old
+/// file, so it says that it is none here.
+fn variable(text: &str) -> String {
+    if ["env:", "file:", "op://", "literal:"].iter().any(|word| text.starts_with(word)) {
+        return Value::from(format!("literal:{text}")).to_string();
+    }
+    scalar(&Value::from(text))
 }
 
 /// `10s`, `512MiB`, `1m30s`
