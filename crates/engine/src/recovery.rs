@@ -104,7 +104,7 @@ pub async fn start(options: Options, tasks: &Tasks) -> Result<Handle, Error> {
         let (options, launcher) = (options.clone(), Arc::clone(&launcher));
         Actors::new(options, term, launcher, outbox.clone(), tasks.clone(), secrets.clone())
     };
-    let (unit_actors, run_actors) = (Units::new(actors()), Runs::new(actors()));
+    let (unit_actors, run_actors) = (Units::new(actors(), Arc::clone(&view)), Runs::new(actors()));
     let probers = Probers::new(options.clone(), outbox.clone(), tasks.clone(), Arc::clone(&view));
     let job_actors = JobActors::new(actors(), handle.clone());
     let mut dispatcher = Dispatcher {

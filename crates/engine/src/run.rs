@@ -186,6 +186,8 @@ impl Runs {
             stdin: Some(stdin),
             nofile: Some(self.actors.options.nofile),
             user: None,
+            notify: None,
+            watchdog: None,
         })
     }
 
@@ -342,6 +344,8 @@ impl Actor {
                     .await;
                 return false;
             }
+            // No socket was offered.
+            InstanceEvent::Notice(_) => return false,
             InstanceEvent::Output { .. } => {
                 self.read_on(false).await;
                 return false;

@@ -1,6 +1,7 @@
 //! One actor per instance of a unit: launches it or takes it over, tells the dispatcher what
 //! happens to it, and passes orders on.
 
+use crate::handle::View;
 use crate::instance::{
     Actors, Control, Orders, await_release, describe, exit_of, failed_start, lost_exit, release,
     stop_leftovers,
@@ -10,10 +11,13 @@ use crate::secret::Secrets;
 use crate::tasks::TaskKind;
 use orkestra_core::id::InstanceId;
 use orkestra_core::signal::Signal;
+use orkestra_core::span::Span;
+use orkestra_core::unit::probe::Notify;
 use orkestra_core::unit::spec::{FullDisk, UnitName};
-use orkestra_core::unit::{Exit, Found, Input, State, Unit};
+use orkestra_core::unit::{Exit, Found, Input, Notice, State, Unit};
 use orkestra_host::instance::{
-    Full, InstanceEvent, InstanceEvents, InstanceHandle, Launch, Output,
+    Full, InstanceEvent, InstanceEvents, InstanceHandle, Launch, Notice as HostNotice,
+    Notify as MayNotify, Output,
 };
 use orkestra_host::output::LogReader;
 use std::collections::BTreeMap;
@@ -30,11 +34,12 @@ const LINE_CHARS_MAX: usize = 16 << 10;
 /// The actors of units.
 pub(crate) struct Units {
     actors: Actors,
+    view: Arc<View>,
 }
 
 impl Units {
-    pub(crate) fn new(actors: Actors) -> Self {
-        Self { actors }
+    pub(crate) fn new(actors: Actors, view: Arc<View>) -> Self {
+        Self { actors, view }
     }
 
     /// Lives that begin from now on are of this term.
@@ -53,6 +58,7 @@ impl Units {
             orders,
             world: Arc::clone(&self.actors.options.world),
             secrets: self.actors.secrets.clone(),
+            view: Arc::clone(&self.view),
             env: env.clone(),
             began: self.actors.options.world.now().at,
             started_boot_ms: None,
@@ -117,6 +123,11 @@ impl Units {
                 (most.min(hard), most.min(hard))
             })),
             user: spec.user.clone(),
+            notify: spec.probes.notifies().map(|who| match who {
+                Notify::Main => MayNotify::Main,
+                Notify::All => MayNotify::All,
+            }),
+            watchdog: spec.probes.watchdog().map(|every| Duration::from_millis(every.ms())),
         }
     }
 
@@ -186,6 +197,7 @@ struct Actor {
     orders: Orders,
     world: Arc<dyn crate::world::World>,
     secrets: Secrets,
+    view: Arc<View>,
     /// What the configuration sets, references included.
     env: BTreeMap<String, String>,
     /// When this life began: what an earlier one wrote does not explain its end.
@@ -211,6 +223,28 @@ impl Actor {
                 Err("it was stopped before its secrets were there".to_owned())
             }
         }
+    }
+
+    /// Passes on what the process says about itself.
+    async fn noted(&self, notice: HostNotice) {
+        let (name, instance) = (self.name.clone(), self.instance);
+        let notice = match notice {
+            HostNotice::Ready => Notice::Ready,
+            HostNotice::Reloading => Notice::Reloading,
+            HostNotice::Status(status) => Notice::Status(status),
+            HostNotice::Extend(by) => {
+                let ms = u64::try_from(by.as_millis()).unwrap_or(u64::MAX);
+                Notice::Extend(Span::from_ms(ms))
+            }
+            HostNotice::Watchdog => return self.view.answers.lives(instance),
+            // Its exit says more.
+            HostNotice::Stopping => return,
+            HostNotice::Refused { pid } => {
+                tracing::warn!(unit = %name, pid, "A process that may not speak for this unit did.");
+                return;
+            }
+        };
+        self.say(Input::Notified { name, instance, notice }).await;
     }
 
     async fn never_started(self, why: &str) {
@@ -257,6 +291,10 @@ impl Actor {
                 false
             }
             InstanceEvent::Output { .. } => false,
+            InstanceEvent::Notice(notice) => {
+                self.noted(notice).await;
+                false
+            }
             InstanceEvent::Unreachable => {
                 tracing::error!(unit = %name, "Its shim does not answer; it is asked on.");
                 false

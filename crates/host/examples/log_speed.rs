@@ -61,6 +61,8 @@ async fn measure(dir: &std::path::Path, count: u64) {
         stdin: None,
         nofile: None,
         user: None,
+        notify: None,
+        watchdog: None,
     };
     let began = Instant::now();
     let (handle, mut events) = launcher.launch(&launch).unwrap();

@@ -10,6 +10,7 @@ use std::os::fd::OwnedFd;
 use crate::control::{Connections, Line, Request, TAG_CONNECTION};
 use crate::leader::{self, Leader, Stage, StartFailure};
 use crate::log::Stream;
+use crate::notice::{Notices, TAG_NOTICE};
 use crate::options::Options;
 use crate::output::{Output, TAG_FILES, TAG_STDERR, TAG_STDOUT};
 use crate::record::Exit;
@@ -59,6 +60,7 @@ struct Holder<'a> {
     signals: OwnedFd,
     connections: Connections,
     output: Option<Output>,
+    notices: Option<Notices>,
     tree: Tree,
     leader: i32,
     start_time: u64,
@@ -109,6 +111,7 @@ impl<'a> Holder<'a> {
             signals,
             connections,
             output: None,
+            notices: None,
             tree: Tree::new()?,
             leader: 0,
             start_time: 0,
@@ -129,6 +132,16 @@ impl<'a> Holder<'a> {
     fn start(&mut self, argv: *const *const c_char) {
         let hello = self.hello();
         self.connections.say_all(&hello);
+        if let Some((name, all)) = self.options.notify {
+            match Notices::open(name, all, &self.epoll) {
+                Ok(notices) => self.notices = Some(notices),
+                Err(errno) => {
+                    self.failure = Some(StartFailure { stage: Stage::Setup, errno });
+                    self.finish();
+                    return;
+                }
+            }
+        }
         match Output::open(self.options, &self.epoll) {
             Err(errno) => self.failure = Some(StartFailure { stage: Stage::Output, errno }),
             Ok((output, (stdout, stderr))) => {
@@ -165,6 +178,7 @@ impl<'a> Holder<'a> {
                     TAG_VERDICT => self.hear_verdict(),
                     TAG_STDOUT => self.read_output(Stream::Stdout, now),
                     TAG_STDERR => self.read_output(Stream::Stderr, now),
+                    TAG_NOTICE => self.receive_notices(now),
                     TAG_FILES => {
                         if let Some(Output::Raw(files)) = &mut self.output {
                             files.changed(now);
@@ -194,13 +208,29 @@ impl<'a> Holder<'a> {
             Phase::Alive | Phase::Ended => None,
         };
         let output = self.output.as_ref().and_then(Output::next_deadline);
-        match [phase, output, self.record_at].into_iter().flatten().min() {
+        let notices = self.notices.as_ref().and_then(Notices::next_deadline);
+        match [phase, output, notices, self.record_at].into_iter().flatten().min() {
             Some(at) => i32::try_from(at.saturating_sub(sys::now_ms())).unwrap_or(i32::MAX),
             None => -1,
         }
     }
 
+    fn receive_notices(&mut self, now: u64) {
+        let leader = self.leader;
+        if let Some(notices) = &mut self.notices {
+            notices.receive(leader, now);
+        }
+    }
+
+    fn pass_notices_on(&mut self, now: u64) {
+        let started = self.verdict.is_none();
+        if let Some(notices) = &mut self.notices {
+            notices.tick(&mut self.connections, started, now);
+        }
+    }
+
     fn tick(&mut self, now: u64) {
+        self.pass_notices_on(now);
         match &mut self.output {
             Some(Output::Log(pipes)) => pipes.tick(&self.epoll, now),
             Some(Output::Raw(files)) => {
@@ -347,6 +377,9 @@ impl<'a> Holder<'a> {
     fn finish(&mut self) {
         self.hear_verdict();
         let now = sys::now_ms();
+        // A last word before the end.
+        self.receive_notices(now);
+        self.pass_notices_on(u64::MAX >> 1);
         let until = match self.phase {
             Phase::Asked { deadline } if self.reason != "exited" => {
                 deadline.max(now + DRAIN_MIN_MS)
@@ -450,6 +483,9 @@ impl<'a> Holder<'a> {
                 Request::Status => {
                     let state = self.state();
                     self.connections.say(at, &state);
+                    if let (Some(notices), None) = (&self.notices, &self.exit) {
+                        notices.tell(&mut self.connections, at);
+                    }
                     if let (Some(Output::Raw(files)), None) = (&mut self.output, &self.exit) {
                         files.changed(0);
                     }

@@ -11,6 +11,7 @@ mod control;
 mod holder;
 mod leader;
 mod log;
+mod notice;
 mod options;
 mod output;
 mod record;

@@ -33,6 +33,9 @@ pub(crate) struct Options {
     pub(crate) nofile: Option<(u64, u64)>,
     /// User, group, and all groups as numbers with commas between.
     pub(crate) user: Option<(u32, u32, &'static CStr)>,
+    /// The name of the socket for notices (with `@` instead of a path: abstract), and whether all
+    /// processes may send.
+    pub(crate) notify: Option<(&'static CStr, bool)>,
     /// Where the unit's own command starts in argv.
     pub(crate) command: usize,
 }
@@ -45,6 +48,7 @@ impl Options {
         let (mut raw, mut dir, mut stdout, mut stderr) = (false, c"", c"", c"");
         let (mut seq, mut max, mut keep, mut cap) = (1, 10 << 20, 5, u64::MAX);
         let (mut full, mut soft, mut hard, mut command) = (WhenFull::Block, None, None, None);
+        let (mut notify, mut notify_all) = (None, false);
         let (mut uid, mut gid, mut groups) = (None, None, c"");
         for (index, argument) in arguments.enumerate() {
             let bytes = argument.to_bytes_with_nul();
@@ -74,6 +78,8 @@ impl Options {
                 b"stdin" => stdin = value,
                 b"nofile_soft" => soft = count,
                 b"nofile_hard" => hard = count,
+                b"notify_socket" => notify = Some(value),
+                b"notify" => notify_all = value == c"all",
                 b"uid" => uid = Some(u32::try_from(count?).ok()?),
                 b"gid" => gid = Some(u32::try_from(count?).ok()?),
                 b"groups" => groups = value,
@@ -95,6 +101,7 @@ impl Options {
             stdin,
             nofile: soft.zip(hard),
             user: uid.zip(gid).map(|(uid, gid)| (uid, gid, groups)),
+            notify: notify.map(|name| (name, notify_all)),
             command: command?,
         })
     }

@@ -287,21 +287,80 @@ pub(crate) fn own_pid() -> i32 {
     unsafe { libc::getpid() }
 }
 
-/// Listens on a Unix socket; the path is short because it goes through /proc/self/fd.
-pub(crate) fn listen(path: &CStr) -> Result<OwnedFd, Errno> {
-    let kind = libc::SOCK_STREAM | libc::SOCK_CLOEXEC | libc::SOCK_NONBLOCK;
-    // SAFETY: no pointers.
-    let socket = own(unsafe { libc::socket(libc::AF_UNIX, kind, 0) })?;
+/// The address of a name, and its length; a name that begins with `@` is an abstract one.
+fn address(name: &CStr) -> Result<(libc::sockaddr_un, libc::socklen_t), Errno> {
     // SAFETY: sockaddr_un is plain data.
     let mut address: libc::sockaddr_un = unsafe { zeroed() };
     address.sun_family = libc::AF_UNIX as libc::sa_family_t;
-    let bytes = path.to_bytes();
+    let bytes = name.to_bytes();
     if bytes.len() >= address.sun_path.len() {
         return Err(libc::ENAMETOOLONG);
     }
     for (slot, byte) in address.sun_path.iter_mut().zip(bytes) {
         *slot = byte.cast_signed();
     }
+    let family = size_of::<libc::sockaddr_un>() - address.sun_path.len();
+    let mut len = family + bytes.len() + 1;
+    if bytes.first() == Some(&b'@') {
+        address.sun_path[0] = 0;
+        // Here each byte counts, and there is none at the end.
+        len -= 1;
+    }
+    Ok((address, len as libc::socklen_t))
+}
+
+/// A socket for datagrams whose senders the kernel names.
+pub(crate) fn datagrams(name: &CStr) -> Result<OwnedFd, Errno> {
+    let kind = libc::SOCK_DGRAM | libc::SOCK_CLOEXEC | libc::SOCK_NONBLOCK;
+    let (address, len) = address(name)?;
+    // SAFETY: no pointers, then an initialised address and an int, each with its length.
+    unsafe {
+        let socket = own(libc::socket(libc::AF_UNIX, kind, 0))?;
+        let on: c_int = 1;
+        check(libc::setsockopt(
+            socket.as_raw_fd(),
+            libc::SOL_SOCKET,
+            libc::SO_PASSCRED,
+            (&raw const on).cast(),
+            size_of::<c_int>() as libc::socklen_t,
+        ))?;
+        check(libc::bind(socket.as_raw_fd(), (&raw const address).cast(), len))?;
+        Ok(socket)
+    }
+}
+
+/// One datagram and who sent it. There is room for the sender only, so that descriptors which
+/// come along are closed by the kernel and never become ours.
+pub(crate) fn receive_from(fd: &OwnedFd, buffer: &mut [u8]) -> Result<(usize, i32), Errno> {
+    #[repr(C, align(8))]
+    struct Room([u8; 32]);
+    let mut room = Room([0; 32]);
+    // SAFETY: message, vector and room are valid for the call; the header is read only when the
+    // kernel wrote credentials there, and they fit.
+    unsafe {
+        let mut piece = libc::iovec { iov_base: buffer.as_mut_ptr().cast(), iov_len: buffer.len() };
+        let mut message: libc::msghdr = zeroed();
+        message.msg_iov = &raw mut piece;
+        message.msg_iovlen = 1;
+        message.msg_control = (&raw mut room).cast();
+        message.msg_controllen = size_of::<Room>() as _;
+        let flags = libc::MSG_DONTWAIT | libc::MSG_CMSG_CLOEXEC;
+        let len = check_len(libc::recvmsg(fd.as_raw_fd(), &raw mut message, flags))?;
+        let header = libc::CMSG_FIRSTHDR(&raw const message);
+        if header.is_null() || (*header).cmsg_type != libc::SCM_CREDENTIALS {
+            return Ok((len, 0));
+        }
+        let sender: libc::ucred = core::ptr::read_unaligned(libc::CMSG_DATA(header).cast());
+        Ok((len, sender.pid))
+    }
+}
+
+/// Listens on a Unix socket; the path is short because it goes through /proc/self/fd.
+pub(crate) fn listen(path: &CStr) -> Result<OwnedFd, Errno> {
+    let kind = libc::SOCK_STREAM | libc::SOCK_CLOEXEC | libc::SOCK_NONBLOCK;
+    // SAFETY: no pointers.
+    let socket = own(unsafe { libc::socket(libc::AF_UNIX, kind, 0) })?;
+    let (address, _) = address(path)?;
     let len = size_of::<libc::sockaddr_un>() as libc::socklen_t;
     // SAFETY: the address is initialised and its length is right.
     check(unsafe { libc::bind(socket.as_raw_fd(), (&raw const address).cast(), len) })?;

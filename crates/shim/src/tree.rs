@@ -178,7 +178,7 @@ fn stat_field(pid: i32, index: usize) -> Option<u64> {
     number(stat.get(after_name..)?.split(|byte| *byte == b' ').nth(index - 3)?)
 }
 
-fn parent_of(pid: i32) -> i32 {
+pub(crate) fn parent_of(pid: i32) -> i32 {
     stat_field(pid, 4).and_then(|parent| i32::try_from(parent).ok()).unwrap_or(-1)
 }
 

@@ -64,6 +64,8 @@ pub(super) fn launch(actors: &Actors, actor: &Actor, command: &[String], cwd: &s
         },
         stdin: None,
         user: None,
+        notify: None,
+        watchdog: None,
         nofile: Some(actors.options.nofile),
     }
 }

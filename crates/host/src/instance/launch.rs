@@ -23,6 +23,11 @@ use crate::{home, lock, reap};
 /// The static shim, built by build.rs.
 static SHIM: &[u8] = include_bytes!(env!("ORKESTRA_SHIM"));
 
+/// Room for the name of a socket.
+const SOCKET_NAME: usize = 107;
+/// What readiness by notification sets.
+const OURS: [&[u8]; 3] = [b"NOTIFY_SOCKET=", b"WATCHDOG_USEC=", b"WATCHDOG_PID="];
+
 /// What to start and how.
 #[derive(Debug, Clone)]
 pub struct Launch {
@@ -50,6 +55,19 @@ pub struct Launch {
     pub nofile: Option<NoFile>,
     /// Whom it belongs to (`name`, `uid`, each with `:group`); the daemon's own user without it.
     pub user: Option<String>,
+    /// Who may tell how it does, by the socket that NOTIFY_SOCKET names; none by default.
+    pub notify: Option<Notify>,
+    /// How often it has to say WATCHDOG=1: set as WATCHDOG_USEC.
+    pub watchdog: Option<Duration>,
+}
+
+/// Who may send notices.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Notify {
+    /// Only the leader.
+    Main,
+    /// Every process of the tree.
+    All,
 }
 
 /// Where output goes.
@@ -118,7 +136,9 @@ impl Launcher {
     /// nothing was started. Needs a Tokio runtime.
     pub fn launch(&self, launch: &Launch) -> Result<(InstanceHandle, InstanceEvents), Error> {
         let user = launch.user.as_deref().map(account::to_become).transpose()?.flatten();
-        let (argv, env) = (arguments(launch, user.as_ref())?, environment(launch, user.as_ref())?);
+        let mut argv = arguments(launch, user.as_ref())?;
+        let mut env = environment(launch, user.as_ref())?;
+        self.add_notify(launch, user.is_some(), &mut argv, &mut env)?;
         if let Output::Log { dir, .. } = &launch.output {
             home::make_private(dir)?;
         }
@@ -141,6 +161,42 @@ impl Launcher {
                 Err(error)
             }
         }
+    }
+
+    /// The socket for notices: in the instance's folder where its name is short enough and its
+    /// user may enter, else without a file.
+    fn add_notify(
+        &self,
+        launch: &Launch,
+        other_user: bool,
+        argv: &mut Vec<CString>,
+        env: &mut Vec<CString>,
+    ) -> Result<(), Error> {
+        if launch.notify.is_none() && launch.watchdog.is_none() {
+            return Ok(());
+        }
+        env.retain(|entry| {
+            let entry = entry.as_bytes();
+            !OURS.iter().any(|name| entry.starts_with(name))
+        });
+        if let Some(every) = launch.watchdog {
+            env.push(c_string("a time", format!("WATCHDOG_USEC={}", every.as_micros()))?);
+        }
+        let Some(notify) = launch.notify else { return Ok(()) };
+        let path = self.run_dir.join(&launch.instance).join("notify");
+        let path = path.into_os_string().into_encoded_bytes();
+        let name = if other_user || path.len() >= SOCKET_NAME || !path.starts_with(b"/") {
+            format!("@orkestra/{}", launch.instance).into_bytes()
+        } else {
+            path
+        };
+        let who: &[u8] = if notify == Notify::All { b"all" } else { b"main" };
+        let words = [[b"notify=", who].concat(), [b"notify_socket=", name.as_slice()].concat()];
+        for word in words {
+            argv.insert(1, c_string("the run folder", word)?);
+        }
+        env.push(c_string("the run folder", [b"NOTIFY_SOCKET=", name.as_slice()].concat())?);
+        Ok(())
     }
 
     fn start(&self, dir: &Path, argv: &[CString], env: &[CString]) -> Result<UnixStream, Error> {
@@ -340,6 +396,8 @@ mod tests {
                 stdin: None,
                 nofile: None,
                 user: None,
+                notify: None,
+                watchdog: None,
             };
             let (handle, mut events) = launcher.launch(&launch).unwrap();
             assert!(matches!(events.next().await, Some(InstanceEvent::Started { .. })));

@@ -220,6 +220,13 @@ impl Link {
         {
             self.pending.pop_back();
         }
+        if let InstanceEvent::Notice(fresh) = &event {
+            // Of each kind the last word counts, so their number is bounded.
+            let kind = std::mem::discriminant(fresh);
+            self.pending.retain(|waiting| {
+                !matches!(waiting, InstanceEvent::Notice(old) if std::mem::discriminant(old) == kind)
+            });
+        }
         self.pending.push_back(event);
     }
 
@@ -246,6 +253,7 @@ impl Link {
                 }
             }
             Said::Output { stdout, stderr } => self.tell(InstanceEvent::Output { stdout, stderr }),
+            Said::Notice(notice) => self.tell(InstanceEvent::Notice(notice)),
             Said::Failed(failure) => self.end(InstanceEvent::Failed(failure)),
             Said::Exited(exit) => self.end(InstanceEvent::Exited(exit)),
             Said::Refused { term } => {

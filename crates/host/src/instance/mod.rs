@@ -16,7 +16,7 @@ use std::time::Duration;
 use tokio::sync::{mpsc, oneshot};
 
 pub use self::adopt::{Adopted, State, adopt, list_instances};
-pub use self::launch::{Full, Launch, Launcher, Output};
+pub use self::launch::{Full, Launch, Launcher, Notify, Output};
 pub use self::marked::stop_marked;
 
 use crate::error::{Doing, Error};
@@ -73,6 +73,28 @@ impl StartFailure {
     }
 }
 
+/// What a process says about itself (`sd_notify`).
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Notice {
+    /// READY=1.
+    Ready,
+    /// RELOADING=1.
+    Reloading,
+    /// STOPPING=1.
+    Stopping,
+    /// STATUS=…, at most 200 bytes.
+    Status(String),
+    /// WATCHDOG=1.
+    Watchdog,
+    /// EXTEND_TIMEOUT_USEC=…
+    Extend(Duration),
+    /// Somebody who may not send did so; told once for each life.
+    Refused {
+        /// Who.
+        pid: u32,
+    },
+}
+
 /// What happens to an instance. `Failed`, `Exited`, `Lost` and `Superseded` are final.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum InstanceEvent {
@@ -92,6 +114,8 @@ pub enum InstanceEvent {
         /// Bytes of standard error.
         stderr: u64,
     },
+    /// The process says something about itself. What still holds is said again to a new daemon.
+    Notice(Notice),
     /// The leader ended and its tree is empty.
     Exited(Exit),
     /// The shim is gone without a word: see [`stop_marked`].

@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use super::{Exit, StartFailure};
+use super::{Exit, Notice, StartFailure};
 
 /// The protocol's version. Changes only add.
 pub(super) const VERSION: u32 = 1;
@@ -32,6 +32,7 @@ pub(super) enum Said {
         stderr: u64,
     },
     Exited(Exit),
+    Notice(Notice),
     Refused {
         term: u64,
     },
@@ -40,7 +41,25 @@ pub(super) enum Said {
     Unknown,
 }
 
+/// What the process said, passed on.
+fn notice(text: &str) -> Option<Notice> {
+    let (word, rest) = text.split_once(' ').unwrap_or((text, ""));
+    Some(match word {
+        "ready" => Notice::Ready,
+        "reloading" => Notice::Reloading,
+        "stopping" => Notice::Stopping,
+        "watchdog" => Notice::Watchdog,
+        "status" => Notice::Status(rest.to_owned()),
+        "extend" => Notice::Extend(std::time::Duration::from_micros(rest.parse().ok()?)),
+        "refused" => Notice::Refused { pid: rest.parse().ok()? },
+        _ => return None,
+    })
+}
+
 pub(super) fn parse(line: &str) -> Said {
+    if let Some(text) = line.strip_prefix("notice ") {
+        return notice(text).map_or(Said::Unknown, Said::Notice);
+    }
     let words: Vec<&str> = line.split_ascii_whitespace().collect();
     let words = words.as_slice();
     let (words, is_state) = match words {
@@ -115,12 +134,16 @@ pub(super) fn read_exit(dir: &Path) -> Option<Exit> {
 
 #[cfg(test)]
 mod tests {
-    use super::{Said, parse};
+    use super::{Notice, Said, parse};
 
     #[test]
     fn unknown_verbs_and_keys_are_ignored() {
         assert_eq!(parse("sung a song"), Said::Unknown);
         assert_eq!(parse("started x 1"), Said::Unknown);
+        assert_eq!(parse("notice sung"), Said::Unknown);
+        assert_eq!(parse("notice ready"), Said::Notice(Notice::Ready));
+        let status = Notice::Status("two  words".to_owned());
+        assert_eq!(parse("notice status two  words"), Said::Notice(status));
         let Said::Exited(exit) = parse(
             "exited code=3 reason=stopped killed=1 survivors=0 at=12 log_seq=4 dropped=5 news=1",
         ) else {

@@ -60,6 +60,8 @@ impl Home {
             stdin: None,
             nofile: None,
             user: None,
+            notify: None,
+            watchdog: None,
         }
     }
 
