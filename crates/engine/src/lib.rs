@@ -6,6 +6,7 @@
 
 mod alert;
 mod builtin;
+mod backup;
 mod commit;
 mod dispatch;
 mod effect;
@@ -31,6 +32,7 @@ mod upkeep;
 mod world;
 
 pub use builtin::BUILTINS;
+pub use backup::{BACKUPS, backup_name, backup_place};
 pub use effect::Tested;
 pub use error::Error;
 pub use handle::{Handle, NewRun, StoreState};

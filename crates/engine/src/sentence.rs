@@ -76,6 +76,19 @@ pub fn sentence(event: &Event) -> String {
         "daemon.logged_in" => format!("A browser logged in by {}.", text(body, "by")),
         "daemon.logged_out" => "A browser logged out.".to_owned(),
         "daemon.config_reloaded" => "The configuration was read again.".to_owned(),
+        "daemon.backed_up" => format!(
+            "A backup was made up to event {}: {}.",
+            number(body, "seq"),
+            quote(text(body, "path"))
+        ),
+        "daemon.restored" => format!(
+            "A backup up to event {} was put back; {} effects wait for a person.",
+            number(body, "seq"),
+            number(body, "held")
+        ),
+        "daemon.upgraded" => {
+            format!("The daemon was upgraded from {} to {}.", text(body, "from"), text(body, "to"))
+        }
         "daemon.config_refused" => {
             format!("A wrong configuration was refused: {}.", quote(text(body, "first")))
         }

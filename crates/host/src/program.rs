@@ -249,3 +249,43 @@ pub fn child_has_ended(pid: u32) -> bool {
     // An error means that it is no child of ours any more.
     !matches!(waitpid(Some(pid), WaitOptions::NOHANG), Ok(None))
 }
+
+/// How a process was started.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Image {
+    /// Its program; gone or replaced since, perhaps.
+    pub program: PathBuf,
+    /// Its name and arguments.
+    pub argv: Vec<String>,
+    /// Its environment.
+    pub env: Vec<(String, String)>,
+    /// Where it works.
+    pub cwd: PathBuf,
+}
+
+/// How a process of the same user was started, so that another can take its place.
+pub fn image_of(pid: u32) -> Result<Image, Error> {
+    let folder = PathBuf::from(format!("/proc/{pid}"));
+    let words = |name: &str| {
+        let path = folder.join(name);
+        let bytes = std::fs::read(&path).doing_at("read", &path)?;
+        let words = bytes.split(|byte| *byte == 0).filter(|word| !word.is_empty());
+        Ok(words.map(|word| String::from_utf8_lossy(word).into_owned()).collect::<Vec<_>>())
+    };
+    let link = |name: &str| {
+        let path = folder.join(name);
+        std::fs::read_link(&path).doing_at("read", &path)
+    };
+    let env = words("environ")?
+        .iter()
+        .filter_map(|variable| variable.split_once('='))
+        .map(|(name, value)| (name.to_owned(), value.to_owned()))
+        .collect();
+    // A program whose file was replaced is told with this at its end; the new file has its name.
+    let program = link("exe")?;
+    let program = match program.to_str().and_then(|text| text.strip_suffix(" (deleted)")) {
+        Some(text) => PathBuf::from(text),
+        None => program,
+    };
+    Ok(Image { program, argv: words("cmdline")?, env, cwd: link("cwd")? })
+}

@@ -69,6 +69,11 @@ pub(crate) enum Command {
     /// Show and check the configuration
     #[command(subcommand)]
     Config(Config),
+    /// Make, list, verify and put back backups
+    #[command(subcommand)]
+    Backup(Backup),
+    /// Replace a running daemon by this program; what runs goes on
+    Upgrade(Upgrade),
     /// Look whether the secrets of the configuration are there
     #[command(subcommand)]
     Secret(Secret),
@@ -385,4 +390,47 @@ pub(crate) enum Secret {
         #[command(flatten)]
         json: Json,
     },
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum Backup {
+    /// Make a backup of database, large bodies, configuration and vault; the daemon may run
+    Create {
+        /// The folder to make, or one that takes it in [default: backups/ in the data folder]
+        #[arg(long, short, value_name = "FOLDER")]
+        out: Option<PathBuf>,
+        /// How many are kept in the data folder
+        #[arg(long, default_value_t = 10)]
+        keep: usize,
+        #[command(flatten)]
+        json: Json,
+    },
+    /// Show the backups in the data folder, newest first
+    List(Json),
+    /// Compare every file of a backup with its manifest
+    Verify {
+        /// Its folder, or its name in backups/
+        backup: PathBuf,
+        #[command(flatten)]
+        json: Json,
+    },
+    /// Put a backup back; the daemon must be down. What was there goes to trash/
+    Restore {
+        /// Its folder, or its name in backups/
+        backup: PathBuf,
+        /// Do not ask
+        #[arg(long, short)]
+        yes: bool,
+        #[command(flatten)]
+        json: Json,
+    },
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Upgrade {
+    /// How long the new daemon may take until it answers, in seconds
+    #[arg(long, default_value_t = 60, value_name = "SECONDS")]
+    pub(crate) patience: u64,
+    #[command(flatten)]
+    pub(crate) json: Json,
 }

@@ -3,6 +3,7 @@
 mod agents;
 mod alert;
 mod audit;
+mod backup;
 mod completions;
 mod config;
 mod dashboard;
@@ -22,6 +23,7 @@ mod service;
 mod status;
 mod unit;
 mod up;
+mod upgrade;
 
 use crate::cli::{Cli, Command};
 use crate::config::{Inputs, Loaded, Overrides, data_home, load};
@@ -93,6 +95,8 @@ pub(crate) async fn run(cli: Cli, surroundings: Surroundings) -> ExitCode {
         Command::Events(args) => events::run(context, args).await,
         Command::Audit(args) => audit::run(context, args).await,
         Command::Config(args) => config::run(context, args).await,
+        Command::Backup(args) => backup::run(context, args).await,
+        Command::Upgrade(args) => upgrade::run(context, args).await,
         Command::Secret(args) => secret::run(context, args).await,
         Command::Agents(args) => agents::run(context, args).await,
         Command::Dashboard(args) => dashboard::run(context, args).await,

@@ -121,7 +121,21 @@ pub(crate) async fn start(context: Context, loaded: Loaded) -> Result<Daemon, Fa
     Ok(daemon)
 }
 
-fn take_home(home: &Path) -> Result<HomeLock, Failure> {
+/// Takes the home's lock, and carries a restore to its end that was cut off.
+pub(crate) fn take_home(home: &Path) -> Result<HomeLock, Failure> {
+    let lock = lock_home(home)?;
+    match orkestra_store::complete_restore(home) {
+        Ok(false) => Ok(lock),
+        Ok(true) => {
+            terminal::complain("A restore that was cut off is complete now.");
+            Ok(lock)
+        }
+        Err(error) => Err(Failure::new(Code::Failure, chain(&error))
+            .hint("Nothing is lost: make room or repair the folder's rights, then try again")),
+    }
+}
+
+fn lock_home(home: &Path) -> Result<HomeLock, Failure> {
     HomeLock::acquire(home).map_err(|error| {
         let code = match &error {
             orkestra_host::Error::HomeLocked { .. } => Code::Refused,
@@ -150,10 +164,15 @@ fn refuse_network_disk(home: &Path) -> Result<(), Failure> {
     Ok(())
 }
 
-fn open_store(home: &Path) -> Result<Store, Failure> {
+/// How the database of a home is opened.
+pub(crate) fn store_options(home: &Path) -> orkestra_store::Options {
     let ids = Arc::new(|| RealWorld.uuid());
     let clock = Arc::new(|| RealWorld.now().at);
-    Store::open(orkestra_store::Options::new(home, ids, clock)).map_err(|error| {
+    orkestra_store::Options::new(home, ids, clock)
+}
+
+pub(crate) fn open_store(home: &Path) -> Result<Store, Failure> {
+    Store::open(store_options(home)).map_err(|error| {
         let hint = match &error {
             orkestra_store::Error::Newer { .. } => {
                 "Use the newer orkestra again, or another --home"

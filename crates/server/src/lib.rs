@@ -21,6 +21,7 @@ pub use error::Error;
 pub use listen::{Options, Running, serve};
 pub use login::Logins;
 pub use problem::{CODES, Problem};
+pub use routes::backup::BACKUPS_KEPT;
 pub use routes::openapi;
 
 use std::future::Future;

@@ -3,6 +3,7 @@
 mod agent;
 mod alert;
 mod audit;
+pub(crate) mod backup;
 mod config;
 mod daemon;
 mod health;
@@ -80,6 +81,7 @@ fn protected_routes() -> OpenApiRouter<App> {
         .routes(routes!(health::check))
         .routes(routes!(secret::check))
         .routes(routes!(metrics::metrics))
+        .routes(routes!(backup::list, backup::create))
 }
 
 pub(crate) fn open(app: App) -> Router {

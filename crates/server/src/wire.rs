@@ -660,3 +660,46 @@ pub struct SecretView {
     /// What a careful person would change.
     pub note: Option<String>,
 }
+
+/// A backup to make.
+#[derive(Debug, Clone, Default, Serialize, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct BackupRequest {
+    /// An absolute path: the folder to make, or one that is there and takes it in. Without it, the
+    /// backup is made in the data folder.
+    #[serde(default)]
+    pub out: Option<String>,
+    /// How many are kept in the data folder; 10 unless said otherwise.
+    #[serde(default)]
+    pub keep: Option<usize>,
+}
+
+/// Backups, the newest first.
+#[derive(Debug, Clone, Default, Serialize, Deserialize, ToSchema)]
+pub struct BackupList {
+    /// Those in the data folder.
+    pub backups: Vec<BackupView>,
+}
+
+/// A whole backup.
+#[derive(Debug, Clone, Serialize, Deserialize, ToSchema)]
+pub struct BackupView {
+    /// Where it is.
+    pub path: String,
+    /// When it was made.
+    pub created_at: String,
+    /// The program that made it.
+    pub version: String,
+    /// The schema of its database.
+    pub schema: u32,
+    /// Its epoch.
+    pub epoch: u64,
+    /// Its newest event.
+    pub seq: u64,
+    /// Its newest seal.
+    pub seal: String,
+    /// How many files it has.
+    pub files: usize,
+    /// Their size.
+    pub bytes: u64,
+}

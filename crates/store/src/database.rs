@@ -70,6 +70,20 @@ pub(crate) fn connect_immutable(path: &Path) -> Result<Connection, Error> {
     Ok(Connection::open_with_flags(address, flags)?)
 }
 
+/// Whether the database of a home, if there is one, is not newer than this program. Nothing is
+/// written.
+///
+/// # Errors
+/// It is newer, or cannot be read.
+pub fn refuse_newer(home: &Path) -> Result<(), Error> {
+    let path = home.join("state.db");
+    if !path.exists() {
+        return Ok(());
+    }
+    let (found, known) = (version_of(&connect(&path, Mode::Read)?)?, schema_version());
+    if found > known { Err(Error::Newer { found, known }) } else { Ok(()) }
+}
+
 /// The schema version of an open database.
 pub(crate) fn version_of(connection: &Connection) -> Result<u32, Error> {
     let sql = "SELECT coalesce(max(version), 0) FROM refinery_schema_history";

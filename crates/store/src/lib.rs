@@ -47,7 +47,7 @@ pub use backup::{
 };
 pub use check::{Problem, Report};
 pub use consumer::{ReadConsumers, WriteConsumers};
-pub use database::schema_version;
+pub use database::{refuse_newer, schema_version};
 pub use effect::{EffectRow, EffectState, NewEffect, Outcome, ReadEffects, WriteEffects};
 pub use erase::WriteErase;
 pub use error::Error;

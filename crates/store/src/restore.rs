@@ -108,6 +108,17 @@ fn put_ready(folder: &Path, manifest: &Manifest, home: &Path, stage: &Path) -> R
 
 fn swap(home: &Path, stage: &Path, trash: &Path) -> Result<(), Error> {
     let doing = |error: std::io::Error| Error::file("deciding the restore", &error);
+    // Moved on its own, a log could be taken for the old one after a crash; so there is none.
+    let log = stage.join("state.db-wal");
+    if fs::metadata(&log).is_ok_and(|facts| facts.len() > 0) {
+        return Err(Error::damaged("the log of the restored database could not be emptied"));
+    }
+    for name in ["state.db-wal", "state.db-shm"] {
+        match fs::remove_file(stage.join(name)) {
+            Err(error) if error.kind() != ErrorKind::NotFound => return Err(doing(error)),
+            Ok(()) | Err(_) => {}
+        }
+    }
     let items = ITEMS.iter().filter(|item| {
         // What the backup has none of stays, but for the log of the old database.
         stage.join(item).exists() || item.starts_with("state.db")

@@ -13,6 +13,7 @@ mod harness;
 
 mod alerts;
 mod audit;
+mod backup;
 mod claude;
 mod cli;
 mod config;
