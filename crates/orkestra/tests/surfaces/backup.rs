@@ -49,6 +49,7 @@ fn a_backup_made_while_all_goes_on_is_put_back_with_a_new_epoch() {
 
     // What happens afterwards is to be forgotten.
     home.configure(&format!("units: {{ a: {{ command: {SLEEP} }}, b: {{ command: {SLEEP} }} }}"));
+    home.ok(&["config", "reload"]);
     home.pid("b");
     let refused = home.fails(&["backup", "restore", &path, "--yes"], 4);
     assert!(refused.contains("orkestra down"), "{refused}");
