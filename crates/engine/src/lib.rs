@@ -5,8 +5,8 @@
 //! queue of what is still to be committed is bounded and the gap becomes an event.)
 
 mod alert;
-mod builtin;
 mod backup;
+mod builtin;
 mod commit;
 mod dispatch;
 mod effect;
@@ -31,8 +31,8 @@ mod unit;
 mod upkeep;
 mod world;
 
-pub use builtin::BUILTINS;
 pub use backup::{BACKUPS, backup_name, backup_place};
+pub use builtin::BUILTINS;
 pub use effect::Tested;
 pub use error::Error;
 pub use handle::{Handle, NewRun, StoreState};
