@@ -2,9 +2,11 @@
 
 mod job;
 mod ship;
+mod top;
 
 pub(crate) use job::*;
 pub(crate) use ship::*;
+pub(crate) use top::Top;
 
 use clap::{Args, Parser, Subcommand};
 use std::path::PathBuf;
@@ -36,6 +38,8 @@ pub(crate) enum Command {
     Down(Down),
     /// Show what needs you, what runs and what rests
     Status(Json),
+    /// Watch units live, and start, stop and restart them by keys
+    Top(Top),
     /// Check whether everything Orkestra needs is there
     Doctor(Json),
     /// Show how the house is: disk, memory, database, journal, units; the exit code says it too

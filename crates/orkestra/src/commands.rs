@@ -21,6 +21,7 @@ mod run;
 mod secret;
 mod service;
 mod status;
+mod top;
 mod unit;
 mod up;
 mod upgrade;
@@ -83,6 +84,7 @@ pub(crate) async fn run(cli: Cli, surroundings: Surroundings) -> ExitCode {
         Command::Up(args) => up::run(context, args).await,
         Command::Down(args) => down::run(context, args).await,
         Command::Status(args) => status::run(context, args).await,
+        Command::Top(args) => top::run(context, args).await,
         Command::Doctor(args) => doctor::run(context, args).await,
         Command::Alert(args) => alert::run(context, args).await,
         Command::Notify(args) => alert::notify(context, args).await,

@@ -77,9 +77,9 @@ fn escape(color: Color, text: &str) -> String {
     format!("\x1b[{code}m{text}\x1b[0m")
 }
 
-/// A state's mark, word and colour: never colour alone.
-pub(crate) fn state(word: &str) -> String {
-    let (mark, color) = match word {
+/// A state's mark and colour.
+pub(crate) fn mark(word: &str) -> (&'static str, Color) {
+    match word {
         "running" => ("●", Color::Blue),
         // A claim, not a proof: green is for what was checked.
         "reported" => ("⚑", Color::Grey),
@@ -87,7 +87,12 @@ pub(crate) fn state(word: &str) -> String {
         "backing_off" => ("↻", Color::Amber),
         "failed" => ("✗", Color::Red),
         _ => ("○", Color::Grey),
-    };
+    }
+}
+
+/// A state's mark, word and colour: never colour alone.
+pub(crate) fn state(word: &str) -> String {
+    let (mark, color) = mark(word);
     paint(color, &format!("{mark} {}", word.replace('_', " ")))
 }
 

@@ -29,3 +29,4 @@ mod service;
 mod ship;
 mod stream;
 mod support;
+mod top;
