@@ -66,6 +66,8 @@ pub(crate) struct View {
     pub(crate) changed: watch::Sender<u64>,
     /// What probes heard.
     pub(crate) answers: crate::probe::Answers,
+    /// What units use.
+    pub(crate) samples: crate::sample::Samples,
     /// Held from looking for a request key to the commit of its run, so that one key is one run
     /// also when it is sent twice at once.
     pub(crate) creating: tokio::sync::Mutex<()>,
@@ -185,6 +187,16 @@ impl Handle {
     /// The newest answers of a unit's probes, oldest first; kept in memory only.
     pub fn probe_answers(&self, name: &str) -> Vec<crate::probe::Answer> {
         self.view.answers.of(name)
+    }
+
+    /// The newest samples of a unit's present life, oldest first, `most` at most.
+    pub fn samples(&self, name: &str, most: usize) -> Vec<crate::sample::Sample> {
+        self.view.samples.of(name, most)
+    }
+
+    /// What a unit uses now, if its present life was sampled.
+    pub fn usage(&self, unit: &Unit) -> Option<crate::sample::Sample> {
+        self.view.samples.last(unit.name.as_str(), unit.instance()?)
     }
 
     /// Waits until a unit neither starts nor stops, is ready if it says so, and, if it has no way

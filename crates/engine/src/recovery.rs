@@ -85,6 +85,7 @@ pub async fn start(options: Options, tasks: &Tasks) -> Result<Handle, Error> {
         closed: watch::Sender::new(false),
         changed: watch::Sender::new(0),
         answers: crate::probe::Answers::default(),
+        samples: crate::sample::Samples::default(),
         creating: tokio::sync::Mutex::new(()),
     });
     let handle = Handle {
@@ -105,6 +106,7 @@ pub async fn start(options: Options, tasks: &Tasks) -> Result<Handle, Error> {
         Actors::new(options, term, launcher, outbox.clone(), tasks.clone(), secrets.clone())
     };
     let (unit_actors, run_actors) = (Units::new(actors(), Arc::clone(&view)), Runs::new(actors()));
+    let sampler = crate::sample::Service::new(options.clone(), outbox.clone(), Arc::clone(&view));
     let probers = Probers::new(options.clone(), outbox.clone(), tasks.clone(), Arc::clone(&view));
     let job_actors = JobActors::new(actors(), handle.clone());
     let mut dispatcher = Dispatcher {
@@ -139,6 +141,9 @@ pub async fn start(options: Options, tasks: &Tasks) -> Result<Handle, Error> {
     tasks.spawn(TaskKind::Dispatcher, dispatcher.run());
     handle.configure(units, agents, jobs, "config").await?;
     job::keep_time(&handle, tasks);
+    handle.configure(units, agents, "config").await?;
+    tasks.spawn(TaskKind::Service, sampler.run());
+    crate::health::watch(&handle, tasks);
     crate::alert::watch(&handle, tasks);
     crate::effect::watch(&handle, tasks);
     Ok(handle)

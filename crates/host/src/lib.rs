@@ -28,6 +28,7 @@ pub mod raw;
 mod readiness;
 pub mod reap;
 pub mod reserve;
+pub mod sample;
 pub mod secret;
 pub mod service;
 pub mod socket;

@@ -14,6 +14,7 @@ mod login;
 mod metrics;
 mod run;
 mod secret;
+mod sample;
 mod unit;
 
 use crate::listen::App;
@@ -53,6 +54,8 @@ fn protected_routes() -> OpenApiRouter<App> {
         .routes(routes!(unit::stop))
         .routes(routes!(unit::restart))
         .routes(routes!(unit::signal))
+        .routes(routes!(sample::of_unit))
+        .routes(routes!(sample::of_all))
         .routes(routes!(log::page))
         .routes(routes!(log::stream))
         .routes(routes!(run::list, run::create))

@@ -151,6 +151,59 @@ pub struct UnitView {
     /// What it says about itself (`STATUS=` of sd_notify).
     #[serde(default)]
     pub status: Option<String>,
+    /// What it uses, once its present life was sampled.
+    #[serde(default)]
+    pub usage: Option<SampleView>,
+}
+
+/// What a unit used at one moment.
+#[derive(Debug, Clone, Serialize, Deserialize, ToSchema)]
+pub struct SampleView {
+    /// When (RFC 3339).
+    pub at: String,
+    /// Percent of one core since the sample before.
+    pub cpu_percent: f64,
+    /// Resident memory of its whole tree; shared pages count for each process.
+    pub rss_bytes: u64,
+    /// Processes of its tree.
+    pub processes: u32,
+    /// Their open descriptors, when they could be counted.
+    pub descriptors: Option<u32>,
+}
+
+/// What a unit used in one minute.
+#[derive(Debug, Clone, Serialize, Deserialize, ToSchema)]
+pub struct MinuteView {
+    /// When it began (RFC 3339).
+    pub at: String,
+    /// Percent of one core, on average.
+    pub cpu_avg: f64,
+    /// Percent of one core, at most.
+    pub cpu_max: f64,
+    /// Resident memory, on average.
+    pub rss_avg: u64,
+    /// Resident memory, at most.
+    pub rss_max: u64,
+    /// Processes, at most.
+    pub processes: u32,
+    /// Open descriptors, at most.
+    pub descriptors: Option<u32>,
+}
+
+/// What a unit used.
+#[derive(Debug, Clone, Serialize, Deserialize, ToSchema)]
+pub struct SampleList {
+    /// The newest samples of its present life, oldest first, at most 60.
+    pub samples: Vec<SampleView>,
+    /// The minutes that were asked for, oldest first; a day is kept.
+    pub minutes: Vec<MinuteView>,
+}
+
+/// The newest samples of all units.
+#[derive(Debug, Clone, Serialize, Deserialize, ToSchema)]
+pub struct SampleOverview {
+    /// By the name of the unit, oldest first, at most 20 each.
+    pub units: BTreeMap<String, Vec<SampleView>>,
 }
 
 /// One answer to a probe.

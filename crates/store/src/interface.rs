@@ -16,6 +16,7 @@ use crate::journal::{Head, ReadJournal, WriteJournal, read_head};
 use crate::login::{ReadLogins, WriteLogins};
 use crate::meta::{ReadMeta, WriteMeta};
 use crate::run::{ReadRuns, WriteRuns};
+use crate::sample::{ReadSamples, WriteSamples};
 use crate::unit::{ReadUnits, WriteUnits};
 use crate::usage::{ReadUsage, WriteUsage};
 use rusqlite::Connection;
@@ -33,6 +34,7 @@ pub trait Read:
     + ReadMeta
     + ReadLogins
     + ReadJobs
+    + ReadSamples
     + ReadAlerts
 {
 }
@@ -51,6 +53,7 @@ pub trait Write:
     + WriteMeta
     + WriteLogins
     + WriteJobs
+    + WriteSamples
     + WriteAlerts
 {
 }

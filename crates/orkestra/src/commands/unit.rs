@@ -150,6 +150,14 @@ fn detail(unit: &UnitDetail) -> String {
     row("folder", unit.cwd.clone());
     row("variables", unit.env_keys.join(", "));
     row("enabled", if view.enabled { "yes" } else { "no" }.to_owned());
+    if let Some(usage) = &view.usage {
+        let processes = match usage.processes {
+            1 => "1 process".to_owned(),
+            count => format!("{count} processes"),
+        };
+        let (cpu, memory) = (usage.cpu_percent, terminal::bytes(usage.rss_bytes));
+        row("uses", format!("{cpu} % of a core, {memory}, {processes}"));
+    }
     for (name, value) in probes(unit) {
         row(&name, value);
     }

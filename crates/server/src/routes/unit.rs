@@ -94,7 +94,14 @@ pub(crate) fn view_of(unit: &Unit, now: Now) -> UnitView {
         ready: unit.checks().map(|checks| checks.ready.word().to_owned()),
         live: unit.checks().map(|checks| checks.live.word().to_owned()),
         status: unit.checks().and_then(|checks| checks.status.clone()),
+        usage: None,
     }
+}
+
+/// The same with what it uses.
+pub(crate) fn view_with_usage(app: &App, unit: &Unit, now: Now) -> UnitView {
+    let usage = app.engine.usage(unit).map(super::sample::view_of);
+    UnitView { usage, ..view_of(unit, now) }
 }
 
 fn probe_view(probe: &Probe, question: Question) -> ProbeView {
@@ -167,7 +174,8 @@ pub(super) fn name_of(app: &App, text: &str) -> Result<UnitName, Problem> {
 #[utoipa::path(get, path = "/api/v1/units", responses((status = 200, body = UnitList)))]
 pub(crate) async fn list(State(app): State<App>) -> Json<UnitList> {
     let now = app.engine.now();
-    Json(UnitList { units: app.engine.units().iter().map(|unit| view_of(unit, now)).collect() })
+    let units = app.engine.units();
+    Json(UnitList { units: units.iter().map(|unit| view_with_usage(&app, unit, now)).collect() })
 }
 
 /// One unit with all there is to know.
@@ -198,7 +206,7 @@ pub(crate) async fn show(
     let hooks = moments.into_iter().filter(|moment| spec.hooks.at(*moment).is_some());
     let dependents = units.iter().filter(|other| other.spec.after.contains_key(&name));
     Ok(Json(UnitDetail {
-        unit: view_of(unit, app.engine.now()),
+        unit: view_with_usage(&app, unit, app.engine.now()),
         cwd: spec.cwd.clone(),
         env_keys: spec.env.keys().cloned().collect(),
         restart: restart_view(&spec.restart),

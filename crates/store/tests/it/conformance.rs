@@ -2,6 +2,7 @@
 
 mod effect;
 mod job;
+mod sample;
 
 use crate::home::{Home, big, caused, draft};
 use jiff::{Timestamp, ToSpan};
@@ -18,7 +19,7 @@ type Case = fn(&Store);
 
 /// Runs every case on a fresh store of the back end.
 pub(crate) fn conformance(open: impl Fn() -> Store) {
-    let cases: [(&str, Case); 19] = [
+    let cases: [(&str, Case); 20] = [
         ("an empty journal", empty),
         ("append and read back", append),
         ("filters", filters),
@@ -37,6 +38,7 @@ pub(crate) fn conformance(open: impl Fn() -> Store) {
         ("cursors, settings, term, epoch", settings),
         ("logins", logins),
         ("jobs", job::jobs),
+        ("samples", sample::samples),
         ("alerts", alerts),
     ];
     for (name, case) in cases {
