@@ -141,9 +141,7 @@ pub async fn start(options: Options, tasks: &Tasks) -> Result<Handle, Error> {
     tasks.spawn(TaskKind::Dispatcher, dispatcher.run());
     handle.configure(units, agents, jobs, "config").await?;
     job::keep_time(&handle, tasks);
-    handle.configure(units, agents, "config").await?;
     tasks.spawn(TaskKind::Service, sampler.run());
-    crate::health::watch(&handle, tasks);
     crate::alert::watch(&handle, tasks);
     crate::effect::watch(&handle, tasks);
     Ok(handle)
