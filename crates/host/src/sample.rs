@@ -194,10 +194,10 @@ mod tests {
 
     #[test]
     fn a_line_of_stat_is_read_behind_the_strangest_name() {
-        let line = b"42 (a) b (c) S 7 42 42 0 -1 4194304 1 2 3 4 50 60 70 80 20 0 1 0 9 1000 33 18 1 1";
+        let line =
+            b"42 (a) b (c) S 7 42 42 0 -1 4194304 1 2 3 4 50 60 70 80 20 0 1 0 9 1000 33 18 1 1";
         let stat = parse(line).unwrap();
-        let wanted =
-            Stat { parent: 7, zombie: false, ticks: 110, child_ticks: 150, rss_pages: 33 };
+        let wanted = Stat { parent: 7, zombie: false, ticks: 110, child_ticks: 150, rss_pages: 33 };
         assert_eq!(stat, wanted);
         assert_eq!(parse(b"42 (x"), None);
         assert_eq!(parse(b"42 (x) S"), None);
@@ -208,8 +208,7 @@ mod tests {
     #[allow(clippy::disallowed_methods, reason = "a test that needs children")]
     fn walking_and_scanning_see_the_same_tree() {
         let script = "sleep 60 & sleep 60 & wait";
-        let mut shell =
-            std::process::Command::new("/bin/sh").args(["-c", script]).spawn().unwrap();
+        let mut shell = std::process::Command::new("/bin/sh").args(["-c", script]).spawn().unwrap();
         let leader = shell.id();
         let mut sampler = Sampler::default();
         let deadline = std::time::Instant::now() + std::time::Duration::from_secs(20);

@@ -13,8 +13,8 @@ mod log;
 mod login;
 mod metrics;
 mod run;
-mod secret;
 mod sample;
+mod secret;
 mod unit;
 
 use crate::listen::App;

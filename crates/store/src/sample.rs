@@ -91,8 +91,7 @@ impl WriteSamples for Tx<'_> {
     }
 
     fn prune_samples(&mut self, before: Timestamp) -> Result<usize, Error> {
-        let mut statement =
-            self.connection().prepare_cached("DELETE FROM sample WHERE at < ?1")?;
+        let mut statement = self.connection().prepare_cached("DELETE FROM sample WHERE at < ?1")?;
         Ok(statement.execute([micros(before)])?)
     }
 }
