@@ -33,6 +33,9 @@ pub(crate) struct Args {
     /// Where its data folder is made; the target folder by default
     #[arg(long, value_name = "DIR")]
     home_on: Option<PathBuf>,
+    /// This `orkestra` instead of one that is built now
+    #[arg(long, value_name = "FILE")]
+    binary: Option<PathBuf>,
 }
 
 impl Args {
@@ -118,7 +121,7 @@ impl Chance {
 
 pub(crate) fn run(args: &Args) -> Result<()> {
     let hours = args.hours.context("--hours is missing")?;
-    let tools = Tools::build(args.home_on.as_deref())?;
+    let tools = Tools::build(args.home_on.as_deref(), args.binary.as_deref())?;
     let child = tools.child.display().to_string();
     let mut site = Site::new(&tools, "soak", &configuration(args, &child))?;
     if let Some(more) = &args.with {
@@ -219,14 +222,18 @@ fn watch(
 /// What people do meanwhile.
 fn act(site: &Site<'_>, chance: &mut Chance) -> Result<()> {
     let steady = format!("steady-{}", chance.below(STEADY as u64));
-    let crashing = format!("crash-{}", chance.below(50));
-    let args: &[&str] = match chance.below(7) {
+    // It may crash while it is being restarted, and the command says so: that is no failure here.
+    if chance.below(7) == 0 {
+        let crashing = format!("crash-{}", chance.below(50));
+        let _crashed = site.orkestra(&["unit", "restart", &crashing]);
+        return Ok(());
+    }
+    let args: &[&str] = match chance.below(6) {
         0 => &["unit", "restart", &steady],
         1 => &["unit", "stop", &steady],
         2 => &["unit", "start", &steady],
-        3 => &["unit", "restart", &crashing],
-        4 => &["events", "--json", "-n", "500"],
-        5 => &["logs", &steady, "-n", "500"],
+        3 => &["events", "--json", "-n", "500"],
+        4 => &["logs", &steady, "-n", "500"],
         _ => &["status"],
     };
     site.orkestra(args).map(|_| ())

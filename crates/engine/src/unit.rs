@@ -360,6 +360,10 @@ async fn obey(handle: &InstanceHandle, control: Control) -> bool {
 pub(crate) async fn last_lines(dir: &std::path::Path, began: jiff::Timestamp) -> Vec<String> {
     let dir = dir.to_owned();
     let began = u64::try_from(began.as_microsecond()).unwrap_or(0);
+    // A life that said nothing is restarted without waiting for another thread.
+    if !LogReader::new(&dir).was_written_since(began) {
+        return Vec::new();
+    }
     let read = tokio::task::spawn_blocking(move || LogReader::new(dir).tail(LAST_LINES)).await;
     match read {
         Ok(Ok(page)) => page

@@ -289,3 +289,17 @@ async fn throughput_of_a_million_lines() {
     deaths.sort();
     println!("start {:?}, kill to exit known {:?} (medians)", starts[25], deaths[25]);
 }
+
+#[tokio::test]
+async fn a_log_knows_whether_it_was_written_to_lately() {
+    let home = Home::new();
+    let now = || {
+        let since = std::time::UNIX_EPOCH.elapsed().unwrap();
+        u64::try_from(since.as_micros()).unwrap()
+    };
+    let before = now();
+    assert!(!home.logs().was_written_since(0), "there is no file yet");
+    home.run(&home.sh("echo one")).await;
+    assert!(home.logs().was_written_since(before));
+    assert!(!home.logs().was_written_since(now() + 3_600_000_000));
+}

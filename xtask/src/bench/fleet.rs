@@ -33,7 +33,7 @@ struct Fleet<'a> {
 impl<'a> Fleet<'a> {
     fn start(tools: &'a Tools, count: usize) -> Result<Self> {
         let mut site = Site::new(tools, &format!("fleet{count}"), "")?;
-        let stamps = Fifo::stamps(&site.file("stamps"))?;
+        let stamps = Fifo::stamps(&site.pipe("stamps"))?;
         let child = tools.child.display().to_string();
         let command = [child.as_str(), "stamp", &stamps.shown()];
         let lines: String = (0..count).map(|n| unit(&format!("unit-{n}"), &command, "")).collect();

@@ -28,8 +28,8 @@ fn pause(round: usize) {
 /// neighbour hits both.
 pub(super) fn restart(tools: &Tools) -> Result<Vec<Figure>> {
     let mut site = Site::new(tools, "restart", "")?;
-    let ours = Fifo::stamps(&site.file("ours"))?;
-    let theirs = Fifo::stamps(&site.file("theirs"))?;
+    let ours = Fifo::stamps(&site.pipe("ours"))?;
+    let theirs = Fifo::stamps(&site.pipe("theirs"))?;
     let child = tools.child.display().to_string();
     let line = unit("one", &[&child, "stamp", &ours.shown()], AT_ONCE);
     std::fs::write(site.file("orkestra.yaml"), format!("listen: {{ port: 0 }}\nunits:\n{line}"))?;
@@ -80,8 +80,8 @@ pub(super) fn trees(tools: &Tools) -> Result<Vec<Figure>> {
     let (mut our_times, mut floor_times) = (Vec::new(), Vec::new());
     for round in 0..ENDS {
         let mut site = Site::new(tools, &format!("trees{round}"), "")?;
-        let stamps = Fifo::stamps(&site.file("stamps"))?;
-        let alive = Fifo::ending(&site.file("alive"))?;
+        let stamps = Fifo::stamps(&site.pipe("stamps"))?;
+        let alive = Fifo::ending(&site.pipe("alive"))?;
         let command = [child.as_str(), "tree", &stamps.shown(), &alive.shown()];
         let lines: String = (0..TREES).map(|n| unit(&format!("tree-{n}"), &command, "")).collect();
         std::fs::write(
@@ -102,7 +102,7 @@ pub(super) fn trees(tools: &Tools) -> Result<Vec<Figure>> {
         }
 
         let (stamps, alive) =
-            (Fifo::stamps(&site.file("stamps2"))?, Fifo::ending(&site.file("alive2"))?);
+            (Fifo::stamps(&site.pipe("stamps2"))?, Fifo::ending(&site.pipe("alive2"))?);
         let (stamps_name, alive_name) = (stamps.shown(), alive.shown());
         let count = TREES.to_string();
         let floor =

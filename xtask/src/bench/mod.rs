@@ -32,6 +32,9 @@ pub(crate) struct Args {
     /// Where data folders are made; the target folder by default
     #[arg(long, value_name = "DIR")]
     home_on: Option<PathBuf>,
+    /// This `orkestra` instead of one that is built now
+    #[arg(long, value_name = "FILE")]
+    binary: Option<PathBuf>,
 }
 
 type Part = fn(&Tools) -> Result<Vec<Figure>>;
@@ -51,7 +54,7 @@ pub(crate) fn run(args: &Args) -> Result<()> {
     {
         bail!("there is no part {unknown}");
     }
-    let tools = Tools::build(args.home_on.as_deref())?;
+    let tools = Tools::build(args.home_on.as_deref(), args.binary.as_deref())?;
     // A busy neighbour hits us and the floor less. It needs root, and is left out without.
     let before = rustix::process::setpriority_process(None, -15).is_ok();
     if !args.json {

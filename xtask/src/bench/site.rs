@@ -25,8 +25,12 @@ pub(crate) struct Tools {
 impl Tools {
     /// Builds what is missing. `folder` says where data lies; in the target folder by default,
     /// since a temporary folder may be memory, and memory has no fsync.
-    pub(crate) fn build(folder: Option<&Path>) -> Result<Self> {
-        Program::cargo().args(["build", "--release", "--quiet", "--package", "orkestra"]).run()?;
+    pub(crate) fn build(folder: Option<&Path>, binary: Option<&Path>) -> Result<Self> {
+        if binary.is_none() {
+            Program::cargo()
+                .args(["build", "--release", "--quiet", "--package", "orkestra"])
+                .run()?;
+        }
         let target = target_dir()?;
         let made = target.join("bench");
         std::fs::create_dir_all(&made)?;
@@ -43,7 +47,10 @@ impl Tools {
             Ok(program)
         };
         Ok(Self {
-            orkestra: target.join("release").join("orkestra"),
+            orkestra: match binary {
+                Some(binary) => std::path::absolute(binary)?,
+                None => target.join("release").join("orkestra"),
+            },
             child: compile("child")?,
             floor: compile("floor")?,
             folder: folder.map_or(made, Path::to_path_buf),
@@ -62,7 +69,7 @@ pub(crate) struct Site<'a> {
 impl<'a> Site<'a> {
     pub(crate) fn new(tools: &'a Tools, name: &str, units: &str) -> Result<Self> {
         let dir = tools.folder.join(format!("{name}-{}", std::process::id()));
-        std::fs::create_dir_all(&dir)?;
+        std::fs::create_dir_all(dir.join("pipes"))?;
         let site = Self { tools, dir, daemon: None, keep: false };
         std::fs::write(
             site.dir.join("orkestra.yaml"),
@@ -78,6 +85,11 @@ impl<'a> Site<'a> {
 
     pub(crate) fn file(&self, name: &str) -> PathBuf {
         self.dir.join(name)
+    }
+
+    /// A place for a pipe: not beside the configuration, where the daemon watches for changes.
+    pub(crate) fn pipe(&self, name: &str) -> PathBuf {
+        self.dir.join("pipes").join(name)
     }
 
     pub(crate) fn data(&self) -> PathBuf {

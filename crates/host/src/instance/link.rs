@@ -25,6 +25,8 @@ const ANSWER: Duration = Duration::from_secs(2);
 const PATIENCE: Duration = Duration::from_secs(5);
 const RETRY: Duration = Duration::from_secs(1);
 const LET_GO: Duration = Duration::from_secs(5);
+/// What a shim says at once: the usual 8 KiB would be most of what the daemon needs for a unit.
+const LINE: usize = 256;
 
 /// Lines from and to a shim.
 pub(super) struct Connection {
@@ -35,7 +37,7 @@ pub(super) struct Connection {
 impl Connection {
     fn new(stream: Stream) -> Self {
         let (reader, writer) = stream.into_split();
-        Self { lines: BufReader::new(reader).lines(), writer }
+        Self { lines: BufReader::with_capacity(LINE, reader).lines(), writer }
     }
 
     async fn say(&mut self, line: &str) -> io::Result<()> {

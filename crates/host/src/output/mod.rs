@@ -121,6 +121,19 @@ impl LogReader {
         tail::tail(&self.dir, lines)
     }
 
+    /// Whether a file was written to since then (microseconds since 1970), a second of slack
+    /// included: names and times of files are looked at, nothing is read. What cannot be looked at
+    /// counts as written.
+    pub fn was_written_since(&self, micros: u64) -> bool {
+        let since = micros.saturating_sub(1_000_000);
+        let since = std::time::UNIX_EPOCH + std::time::Duration::from_micros(since);
+        let Ok(files) = sequence(&self.dir) else { return true };
+        files.last().is_some_and(|newest| {
+            let written = std::fs::metadata(file_of(&self.dir, *newest)).and_then(|f| f.modified());
+            written.map_or(true, |at| at >= since)
+        })
+    }
+
     /// At most `max_lines` lines after a cursor.
     pub fn read_after(&self, cursor: Cursor, max_lines: usize) -> Result<Page, Error> {
         scan::read(&self.dir, cursor, max_lines, PAGE_BYTES)
