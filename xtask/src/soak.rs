@@ -53,7 +53,7 @@ const FILES_SLACK: f64 = 12.0;
 const CRASH_MAY_TAKE: f64 = 8_192.0;
 
 /// A process without a unit is one that is still there after this long.
-const GRACE: Duration = Duration::from_secs(12);
+const GRACE: Duration = Duration::from_secs(30);
 
 /// Units that rest, are restarted by hand, and write.
 const STEADY: usize = 10;

@@ -35,6 +35,9 @@ impl Tasks {
         F: Future<Output = ()> + Send + 'static,
     {
         let token = self.token.clone();
+        // Boxed once: a future that is handed through others is kept by each of them otherwise,
+        // and there is one for every unit.
+        let future = Box::pin(future);
         let tracker = match kind {
             TaskKind::Instance | TaskKind::Run => &self.holders,
             TaskKind::Dispatcher | TaskKind::Service => &self.tracker,

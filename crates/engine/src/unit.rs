@@ -16,7 +16,7 @@ use orkestra_core::unit::probe::Notify;
 use orkestra_core::unit::spec::{FullDisk, UnitName};
 use orkestra_core::unit::{Exit, Found, Input, Notice, State, Unit};
 use orkestra_host::instance::{
-    Full, InstanceEvent, InstanceEvents, InstanceHandle, Launch, Notice as HostNotice,
+    Full, InstanceEvent, InstanceEvents, InstanceHandle, Launch, Launcher, Notice as HostNotice,
     Notify as MayNotify, Output,
 };
 use orkestra_host::output::LogReader;
@@ -69,25 +69,13 @@ impl Units {
     /// Starts a life of a unit.
     pub(crate) fn launch(&mut self, unit: &Unit, instance: InstanceId) {
         let mut actor = self.actor(unit, instance);
-        let mut launch = self.launch_of(unit, instance, actor.log_dir.clone());
+        let launch = self.launch_of(unit, instance, actor.log_dir.clone());
         let launcher = Arc::clone(&self.actors.launcher);
+        // Boxed, since it is over soon and the rest is there for every unit all the time.
         self.actors.tasks.spawn(TaskKind::Instance, async move {
-            if let Err(why) = actor.fill_secrets(&mut launch).await {
-                return actor.never_started(&why).await;
-            }
-            // Making folders and spawning may wait for the disk.
-            let launched = tokio::task::spawn_blocking({
-                let runtime = tokio::runtime::Handle::current();
-                move || {
-                    let _context = runtime.enter();
-                    launcher.launch(&launch)
-                }
-            })
-            .await;
-            match launched {
-                Ok(Ok((handle, events))) => actor.follow(handle, events).await,
-                Ok(Err(error)) => actor.never_started(&describe(&error)).await,
-                Err(error) => actor.never_started(&describe(&error)).await,
+            match Box::pin(actor.begin(launch, launcher)).await {
+                Ok((handle, events)) => actor.follow(handle, events).await,
+                Err(why) => Box::pin(actor.never_started(&why)).await,
             }
         });
     }
@@ -247,6 +235,28 @@ impl Actor {
         self.say(Input::Notified { name, instance, notice }).await;
     }
 
+    /// Gets it going: its secrets, its folder, its shim.
+    async fn begin(
+        &mut self,
+        mut launch: Launch,
+        launcher: Arc<Launcher>,
+    ) -> Result<(InstanceHandle, InstanceEvents), String> {
+        self.fill_secrets(&mut launch).await?;
+        // Making folders and spawning may wait for the disk.
+        let launched = tokio::task::spawn_blocking({
+            let runtime = tokio::runtime::Handle::current();
+            move || {
+                let _context = runtime.enter();
+                launcher.launch(&launch)
+            }
+        })
+        .await;
+        match launched {
+            Ok(launched) => launched.map_err(|error| describe(&error)),
+            Err(error) => Err(describe(&error)),
+        }
+    }
+
     async fn never_started(self, why: &str) {
         let now = self.world.now();
         let exit = failed_start(why, now.at);
@@ -258,14 +268,14 @@ impl Actor {
         loop {
             tokio::select! {
                 event = events.next() => match event {
-                    Some(event) => if self.saw(event).await { break },
+                    Some(event) => if Box::pin(self.saw(event)).await { break },
                     None => {
                         self.ended(lost_exit("shim_lost", self.world.now().at)).await;
                         break;
                     }
                 },
                 control = self.orders.recv() => match control {
-                    Some(control) => if obey(&handle, control).await { return },
+                    Some(control) => if Box::pin(obey(&handle, control)).await { return },
                     None => return,
                 },
             }

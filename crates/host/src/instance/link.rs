@@ -166,6 +166,7 @@ async fn next_line(connection: &mut Option<Connection>) -> io::Result<Option<Str
 }
 
 impl Link {
+    /// What happens seldom is boxed: there is one of these for every unit, and it mostly waits.
     async fn run(mut self) {
         let events = self.events.clone();
         loop {
@@ -178,14 +179,14 @@ impl Link {
                     Ok(Some(line)) => self.hear(wire::parse(&line)),
                     Ok(None) | Err(_) => {
                         self.connection = None;
-                        self.recover().await;
+                        Box::pin(self.recover()).await;
                     }
                 },
                 request = self.requests.recv(), if self.handles => match request {
                     Some(Control::Signal(signal)) => self.say(&format!("signal {signal}\n")).await,
                     Some(Control::Stop { grace, signal }) => self.stop(grace, signal).await,
                     Some(Control::Release(answer)) => {
-                        let result = self.release().await;
+                        let result = Box::pin(self.release()).await;
                         let released = result.is_ok();
                         let _ = answer.send(result);
                         if released {
@@ -207,7 +208,7 @@ impl Link {
                         Some(at) => sleep_until(at).await,
                         None => std::future::pending().await,
                     }
-                } => self.recover().await,
+                } => Box::pin(self.recover()).await,
             }
         }
     }
