@@ -19,7 +19,7 @@ use orkestra_core::job::{self, Jobs};
 use orkestra_core::run::{self, Run, RunDecision, RunInput, RunOrder};
 use orkestra_core::unit::probe::Question;
 use orkestra_core::unit::spec::UnitName;
-use orkestra_core::unit::{Decision, Fleet, Input, Order};
+use orkestra_core::unit::{Decision, Fleet, Input, Order, Unit};
 use orkestra_store::Error as StoreError;
 use serde_json::json;
 use std::collections::{BTreeMap, BTreeSet};
@@ -31,6 +31,9 @@ use tokio::time::Instant;
 /// How many messages one turn takes at most: what one commit can hold without making the first
 /// wait long.
 const TURN_MESSAGES_MAX: usize = 512;
+
+/// So many units at once are a new configuration, or a start.
+const PACKED_FROM: usize = 100;
 
 /// While the store cannot be written it is tried again this often.
 const RETRY: Duration = Duration::from_secs(1);
@@ -226,6 +229,7 @@ impl Dispatcher {
     }
 
     fn publish(&mut self, touched: BTreeSet<UnitName>) {
+        let many = touched.len() >= PACKED_FROM;
         for name in &touched {
             self.probers.follow(name, self.fleet.units.get(name));
         }
@@ -238,6 +242,12 @@ impl Dispatcher {
                     None => fleet.units.remove(&name),
                 };
             }
+            if many {
+                pack(&mut fleet.units);
+            }
+        }
+        if many {
+            pack(&mut self.fleet.units);
         }
         self.view.changed.send_modify(|turn| *turn += 1);
     }
@@ -471,6 +481,11 @@ impl Dispatcher {
             let _closing = outbox.send(message).await;
         });
     }
+}
+
+/// Makes a map anew that many were put into in their order: its nodes are half empty otherwise.
+fn pack(units: &mut BTreeMap<UnitName, Unit>) {
+    *units = std::mem::take(units).into_iter().collect();
 }
 
 pub(crate) fn answer_with<T: Send + 'static>(reply: Reply<T>, value: T, gathered: &mut Gathered) {

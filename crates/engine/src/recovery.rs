@@ -45,7 +45,9 @@ const STRAY_GRACE: Duration = Duration::from_secs(5);
 ///
 /// # Errors
 /// The store cannot be read or written, or a row is damaged.
-pub async fn start(options: Options, tasks: &Tasks) -> Result<Handle, Error> {
+pub async fn start(mut options: Options, tasks: &Tasks) -> Result<Handle, Error> {
+    // Each part of the engine gets the options; none of them needs a copy of a thousand units.
+    let units = std::mem::take(&mut options.units);
     let boot = orkestra_host::boot::boot_id().unwrap_or_default();
     let raise = || {
         let boot = boot.clone();
@@ -135,8 +137,7 @@ pub async fn start(options: Options, tasks: &Tasks) -> Result<Handle, Error> {
             dispatcher.call_back(delay_ms, Input::WaitOver { name, generation });
         }
     }
-    let (units, agents) = (dispatcher.options.units.clone(), dispatcher.options.agents.clone());
-    let jobs = dispatcher.options.jobs.clone();
+    let (agents, jobs) = (dispatcher.options.agents.clone(), dispatcher.options.jobs.clone());
     dispatcher.begin(first).await;
     tasks.spawn(TaskKind::Dispatcher, dispatcher.run());
     handle.configure(units, agents, jobs, "config").await?;

@@ -180,6 +180,22 @@ pub(crate) struct Loaded {
     pub(crate) warnings: Vec<Problem>,
 }
 
+impl Loaded {
+    /// Without what a daemon has no use for: of a thousand units it would be the larger part of
+    /// its memory.
+    pub(crate) fn for_daemon(mut self) -> Self {
+        self.text = String::new();
+        self.origins = BTreeMap::new();
+        self.values = Value::Null;
+        self
+    }
+
+    /// Every effective value, made anew from what holds.
+    pub(crate) fn effective(&self) -> Value {
+        show::values(&self.settings)
+    }
+}
+
 /// Finds the file, reads it, puts the environment and the flags over it, and checks all.
 ///
 /// # Errors

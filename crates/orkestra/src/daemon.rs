@@ -94,7 +94,7 @@ pub(crate) async fn start(context: Context, loaded: Loaded) -> Result<Daemon, Fa
         context,
         announcer,
         engine: engine.clone(),
-        state: Mutex::new(State { loaded, refused: None }),
+        state: Mutex::new(State { loaded: loaded.for_daemon(), refused: None }),
         reloading: tokio::sync::Mutex::new(()),
     });
     let server = orkestra_server::Options {
@@ -331,7 +331,7 @@ impl Live {
         }
         {
             let mut state = self.state();
-            state.loaded = loaded;
+            state.loaded = loaded.for_daemon();
             state.refused = None;
         }
         if same && !was_refused {
@@ -376,7 +376,7 @@ impl Configuration for Shared {
     }
 
     fn values(&self) -> serde_json::Value {
-        self.0.state().loaded.values.clone()
+        self.0.state().loaded.effective()
     }
 
     fn refused(&self) -> Option<wire::Refused> {
