@@ -21,6 +21,7 @@ pub mod keeper;
 pub mod limits;
 mod lock;
 pub mod machine;
+pub mod memory;
 pub mod output;
 pub mod probe;
 pub mod program;

@@ -117,6 +117,7 @@ pub(crate) async fn start(context: Context, loaded: Loaded) -> Result<Daemon, Fa
     };
     let daemon = Daemon { url: running.url, engine, live, tasks, logins, signals, _lock: lock };
     daemon.watch_files();
+    daemon.tasks.spawn(TaskKind::Service, give_memory_back());
     daemon.announce();
     Ok(daemon)
 }
@@ -252,6 +253,17 @@ impl Daemon {
         let patience = std::time::Duration::from_secs(2);
         let _slow = tokio::time::timeout(patience, self.tasks.wait()).await;
         Ok(())
+    }
+}
+
+/// A start and a reload take memory for a moment, which the allocator would keep.
+async fn give_memory_back() {
+    const SETTLED: std::time::Duration = std::time::Duration::from_secs(3);
+    const EVERY: std::time::Duration = std::time::Duration::from_secs(600);
+    tokio::time::sleep(SETTLED).await;
+    loop {
+        orkestra_host::memory::give_back();
+        tokio::time::sleep(EVERY).await;
     }
 }
 

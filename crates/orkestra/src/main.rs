@@ -22,6 +22,7 @@ fn main() -> ExitCode {
     if let cli::Command::Keep(args) = &cli.command {
         return commands::keep::process(&surroundings::Surroundings::of_process(), args);
     }
+    orkestra_host::memory::share_arenas();
     let mut threads = match &cli.command {
         cli::Command::Up(_) => tokio::runtime::Builder::new_multi_thread(),
         // A command asks one question: threads would cost more than the answer.
