@@ -15,6 +15,7 @@ mod identity;
 mod jobs;
 mod journal;
 mod keeper;
+mod limits;
 mod output;
 mod start;
 mod stop;

@@ -88,3 +88,38 @@ fn a_unit_after_another_starts_after_it() {
         .collect();
     assert_eq!(order, ["db", "web"]);
 }
+
+/// Who starts a unit by hand is told when it does not survive its first two seconds, and why.
+#[test]
+fn row_005_a_unit_that_exits_at_once_is_reported_with_its_code_and_last_output() {
+    let crash = "echo starting; echo 'Error: no such table' >&2; exit 3";
+    let rest = "enabled: false, restart: { initial: 10m, max: 10m }";
+    let fine = unit("fine", SLEEP, "enabled: false");
+    let mut home = Home::new(&units(&[unit("quick", crash, rest), fine]));
+    home.up();
+    let told = home.fails(&["unit", "start", "quick"], 1);
+    assert!(told.contains("quick crashed at once: it exited with code 3 after"), "{told}");
+    assert!(told.contains("Error: no such table"), "{told}");
+    home.ok(&["unit", "start", "fine"]);
+    let uptime = home.unit("fine")["uptime_ms"].as_u64();
+    assert!(uptime >= Some(2_000), "a start is only fine once it has lasted: {uptime:?}");
+}
+
+#[test]
+fn row_006_a_traceback_of_a_crashing_unit_can_be_read() {
+    let crash = "printf 'Traceback (most recent call last):\\n  File \"x.py\", line 1\\nZeroDivisionError: division by zero\\n' >&2; exit 1";
+    let rest = "restart: { initial: 20ms, max: 20ms, jitter: 0 }, logs: { max_size: 1KB, keep: 3 }";
+    let mut home = Home::new(&units(&[unit("bad", crash, rest)]));
+    home.up();
+    // Long enough for the log to be rotated several times.
+    home.wait("crashes", || (home.unit("bad")["restarts"].as_u64()? >= 30).then_some(()));
+    home.ok(&["unit", "stop", "bad"]);
+    let log = home.ok(&["logs", "bad", "-n", "4"]);
+    assert!(log.contains("Traceback (most recent call last):"), "{log}");
+    assert!(log.ends_with("ZeroDivisionError: division by zero\n"), "{log}");
+    let files = std::fs::read_dir(home.data().join("logs/bad")).expect("its logs").count();
+    assert_eq!(files, 3, "rotated, and no more than is to be kept");
+    let ends = of(&home, "bad", "unit.exited");
+    let told = ends.iter().filter(|end| end["body"].to_string().contains("ZeroDivisionError"));
+    assert!(told.count() >= 30, "each end has the last lines of its life");
+}

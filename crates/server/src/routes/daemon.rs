@@ -1,7 +1,7 @@
 //! The daemon itself: health, status, shutdown.
 
 use super::run::view_of as run_view;
-use super::unit::view_of as unit_view;
+use super::unit::view_with_usage as unit_view;
 use crate::Problem;
 use crate::extract::Body;
 use crate::guard::Actor;
@@ -85,7 +85,7 @@ pub(crate) async fn status(State(app): State<App>) -> Result<Json<StatusView>, P
         node: app.engine.store().node().to_string(),
         store: store_word(app.engine.store_state()).to_owned(),
     };
-    let units = units.iter().map(|unit| unit_view(unit, now)).collect();
+    let units = units.iter().map(|unit| unit_view(&app, unit, now)).collect();
     let mut runs: Vec<_> = runs.iter().map(run_view).collect();
     runs.sort_by(|a, b| b.created_at.cmp(&a.created_at));
     Ok(Json(StatusView { daemon, needs_you, units, runs, alerts_open: alerts.len() }))
