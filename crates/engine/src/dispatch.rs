@@ -27,6 +27,7 @@ use std::sync::Arc;
 use std::time::Duration;
 use tokio::sync::mpsc;
 use tokio::time::Instant;
+use tracing::Instrument;
 
 /// How many messages one turn takes at most: what one commit can hold without making the first
 /// wait long.
@@ -105,7 +106,9 @@ impl Dispatcher {
                 }
             }
             if !messages.is_empty() {
-                self.turn(messages).await;
+                let span = tracing::trace_span!(target: "orkestra_trace", "turn",
+                    messages = messages.len());
+                self.turn(messages).instrument(span).await;
             }
         }
         if !self.keep_units && !self.tasks.all_released(CLOSE_PATIENCE).await {

@@ -25,6 +25,7 @@ mod yaml;
 
 pub(crate) use problem::{Errors, Problem, Severity, render_all};
 pub(crate) use schema::schema;
+pub(crate) use settings::Telemetry;
 pub(crate) use show::{get, show, show_json};
 
 use orkestra_agents::AgentSpec;
@@ -116,6 +117,8 @@ pub(crate) struct Settings {
     pub(crate) jobs: BTreeMap<JobName, JobSpec>,
     /// What is said about the house itself.
     pub(crate) upkeep: Upkeep,
+    /// Where traces go.
+    pub(crate) telemetry: Telemetry,
 }
 
 impl Settings {
@@ -130,6 +133,7 @@ impl Settings {
             ("home", self.home != new.home),
             ("listen.host", self.host != new.host),
             ("listen.port", self.port != new.port),
+            ("telemetry", self.telemetry != new.telemetry),
         ]
         .into_iter()
         .filter_map(|(key, changed)| changed.then_some(key))

@@ -7,6 +7,7 @@ mod daemon;
 mod exit;
 mod import;
 mod surroundings;
+mod telemetry;
 mod terminal;
 
 use clap::Parser;

@@ -5,7 +5,9 @@ use crate::guard::{self, Allowed};
 use crate::login::Logins;
 use crate::{Configuration, dashboard, routes};
 use axum::Router;
-use axum::middleware;
+use axum::extract::{MatchedPath, Request};
+use axum::middleware::{self, Next};
+use axum::response::Response;
 use orkestra_engine::{Handle, TaskKind, Tasks};
 use std::net::SocketAddr;
 use std::path::PathBuf;
@@ -13,6 +15,7 @@ use std::sync::Arc;
 use tokio::net::{TcpListener, UnixListener};
 use tower_http::catch_panic::CatchPanicLayer;
 use tower_http::limit::RequestBodyLimitLayer;
+use tracing::Instrument;
 
 /// The largest request body.
 const BODY_BYTES_MAX: usize = 2 * 1024 * 1024;
@@ -128,4 +131,21 @@ fn router(app: App) -> Router {
         .layer(RequestBodyLimitLayer::new(BODY_BYTES_MAX))
         .layer(CatchPanicLayer::new())
         .layer(middleware::from_fn(guard::problems))
+        .layer(middleware::from_fn(traced))
+}
+
+/// One span for each request, until its answer begins: a stream goes on after it.
+async fn traced(request: Request, next: Next) -> Response {
+    // By the route and not by what was asked for: names would be without bound.
+    let route = request.extensions().get::<MatchedPath>().cloned();
+    let route = route.as_ref().map_or("dashboard", |path| path.as_str());
+    let span = tracing::trace_span!(target: "orkestra_trace", "http",
+        otel.name = format!("{} {route}", request.method()),
+        otel.kind = "server",
+        http.request.method = %request.method(),
+        http.route = route,
+        http.response.status_code = tracing::field::Empty);
+    let response = next.run(request).instrument(span.clone()).await;
+    span.record("http.response.status_code", i64::from(response.status().as_u16()));
+    response
 }

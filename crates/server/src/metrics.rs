@@ -5,6 +5,9 @@
 //! number is bounded by the configuration.
 
 use jiff::Timestamp;
+use orkestra_core::alert::Alert;
+use orkestra_core::health::Level;
+use orkestra_core::job::{Job, Outcome};
 use orkestra_core::unit::{Health, Now, State, Unit};
 use orkestra_host::machine::Own;
 use prometheus_client::collector::Collector;
@@ -31,6 +34,8 @@ pub(crate) struct Figures {
     pub(crate) needs_you: usize,
     pub(crate) runs_active: usize,
     pub(crate) units: Vec<Unit>,
+    pub(crate) jobs: Vec<Job>,
+    pub(crate) alerts: Vec<Alert>,
 }
 
 /// The words of `orkestra_unit_state`; a test holds that they are all there are.
@@ -43,6 +48,12 @@ const HEALTHS: [(&str, Health); 4] = [
     ("unhealthy", Health::Unhealthy),
     ("unknown", Health::Unknown),
 ];
+
+/// The words of `orkestra_job_last_outcome`.
+const OUTCOMES: [&str; 3] = ["succeeded", "failed", "stopped"];
+
+/// The words of `orkestra_alerts_open`.
+const LEVELS: [(&str, Level); 2] = [("warning", Level::Warning), ("critical", Level::Critical)];
 
 /// Whether what happens is written.
 const STORE_STATES: [&str; 3] = ["ok", "full", "unwritable"];
@@ -126,7 +137,8 @@ impl Collector for Figures {
         self.daemon(&mut page)?;
         self.journal(&mut page)?;
         self.process(&mut page)?;
-        self.units(&mut page)
+        self.units(&mut page)?;
+        self.jobs(&mut page)
     }
 }
 
@@ -143,6 +155,12 @@ impl Figures {
         page.gauge("orkestra_needs_you", help, self.needs_you as f64)?;
         let help = "Runs of agents that are not over.";
         page.gauge("orkestra_runs_active", help, self.runs_active as f64)?;
+        let help = "Alerts that nobody has settled.";
+        let rows = LEVELS.map(|(word, level)| {
+            let open = self.alerts.iter().filter(|alert| alert.level == level).count();
+            (vec![("level", word)], open as f64)
+        });
+        page.gauges("orkestra_alerts_open", help, None, rows)?;
         let queues = [
             ("dispatcher", self.dispatcher),
             ("store_commands", self.store.commands_waiting),
@@ -254,5 +272,75 @@ impl Figures {
             | State::Stopping { .. } => None,
         });
         page.gauges("orkestra_unit_up", help, Some(Measure::Seconds), rows)
+    }
+
+    fn jobs(&self, page: &mut Page<'_>) -> Result<(), Error> {
+        let each = |value: fn(&Job) -> f64| {
+            self.jobs.iter().map(move |job| (vec![("job", job.name.as_str())], value(job)))
+        };
+        let some = |value: fn(&Job) -> Option<f64>| {
+            self.jobs
+                .iter()
+                .filter_map(move |job| Some((vec![("job", job.name.as_str())], value(job)?)))
+        };
+        let help = "Runs of a job that began.";
+        page.counters("orkestra_job_runs", help, each(|job| job.number as f64))?;
+        let help = "Whether a job runs now.";
+        page.gauges(
+            "orkestra_job_running",
+            help,
+            None,
+            each(|job| number(job.current.is_some()) as f64),
+        )?;
+        let help = "Whether a job keeps its schedule.";
+        page.gauges(
+            "orkestra_job_enabled",
+            help,
+            None,
+            each(|job| number(job.is_enabled()) as f64),
+        )?;
+        let help = "Failures of a job in a row.";
+        page.gauges(
+            "orkestra_job_failures_in_a_row",
+            help,
+            None,
+            each(|job| f64::from(job.failures)),
+        )?;
+        let help = "How the last run of a job was over: one of these is 1; not there before.";
+        let rows = self.jobs.iter().flat_map(|job| {
+            let last = job.last.as_ref().and_then(|record| record.outcome.as_ref());
+            let word = last.map(|outcome| match outcome {
+                Outcome::Succeeded => "succeeded",
+                Outcome::Failed { .. } => "failed",
+                Outcome::Stopped { .. } => "stopped",
+            });
+            OUTCOMES.iter().filter_map(move |each| {
+                let labels = vec![("job", job.name.as_str()), ("outcome", *each)];
+                Some((labels, number(word? == *each)))
+            })
+        });
+        page.gauges("orkestra_job_last_outcome", help, None, rows)?;
+        let measure = || Some(Measure::Seconds);
+        let help = "How long the last run of a job took.";
+        page.gauges(
+            "orkestra_job_last_duration",
+            help,
+            measure(),
+            some(|job| job.last.as_ref()?.took_ms().map(seconds)),
+        )?;
+        let help = "When the last run of a job was over, in seconds since 1970.";
+        page.gauges(
+            "orkestra_job_last_end",
+            help,
+            measure(),
+            some(|job| Some(job.last.as_ref()?.ended_at?.as_millisecond() as f64 / 1e3)),
+        )?;
+        let help = "When a job runs next, in seconds since 1970.";
+        page.gauges(
+            "orkestra_job_next_run",
+            help,
+            measure(),
+            some(|job| Some(job.next_at?.as_millisecond() as f64 / 1e3)),
+        )
     }
 }

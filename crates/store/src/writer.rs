@@ -117,6 +117,9 @@ impl Writer {
     }
 
     fn commit(&mut self, group: &mut Vec<Box<dyn Command>>) {
+        let _span =
+            tracing::trace_span!(target: "orkestra_trace", "commit", commands = group.len())
+                .entered();
         let began = Instant::now();
         match self.try_commit(group) {
             Ok(done) => {

@@ -2,9 +2,10 @@
 
 use super::{Context, Outcome};
 use crate::cli::{Json, Up};
-use crate::config::render_all;
+use crate::config::{Telemetry, render_all};
 use crate::daemon;
 use crate::exit::{Code, Failure};
+use crate::telemetry::{self, Traces};
 use crate::terminal;
 use orkestra_server::client::Client;
 use orkestra_server::wire::{LinkView, StatusView};
@@ -22,7 +23,7 @@ pub(super) async fn run(context: Context, args: Up) -> Outcome {
     if args.detach {
         return detach(&context, &loaded.settings.home, args.json).await;
     }
-    log_to_stderr(&context);
+    let traces = log_to_stderr(&context, &loaded.settings.telemetry)?;
     let file = loaded.file.clone();
     let daemon = daemon::start(context, loaded).await?;
     match file {
@@ -35,7 +36,9 @@ pub(super) async fn run(context: Context, args: Up) -> Outcome {
     terminal::complain(
         "The link logs one browser in; `orkestra dashboard` prints another. Ctrl-C ends all.",
     );
-    daemon.run().await?;
+    let ended = daemon.run().await;
+    traces.end().await;
+    ended?;
     Ok(Code::Success)
 }
 
@@ -48,17 +51,10 @@ fn tell(json: Json, pid: u32, url: &str) {
     });
 }
 
-fn log_to_stderr(context: &Context) {
+fn log_to_stderr(context: &Context, telemetry: &Telemetry) -> Result<Traces, Failure> {
     let filter =
         context.surroundings.env.get("ORKESTRA_LOG").map_or("warn,orkestra=info", |v| v.as_str());
-    let filter = tracing_subscriber::EnvFilter::try_new(filter)
-        .unwrap_or_else(|_| tracing_subscriber::EnvFilter::new("info"));
-    tracing_subscriber::fmt()
-        .with_env_filter(filter)
-        .with_writer(std::io::stderr)
-        .with_target(false)
-        .with_ansi(terminal::error_has_color())
-        .init();
+    telemetry::start(filter, terminal::error_has_color(), telemetry)
 }
 
 /// Starts ourselves again without a terminal, and waits until it answers.

@@ -1,6 +1,7 @@
 //! Every key of the file, once: the reader, the schema, the hints and the tests go by this table.
 
 pub(crate) mod job;
+pub(crate) mod telemetry;
 mod unit;
 pub(crate) mod upkeep;
 
@@ -162,6 +163,13 @@ pub(crate) const ROOT: Section = Section {
             default: "",
             example: "{ disk_warning: 20GB }",
             doc: "From where on a figure of the health report is too high or too low.",
+        },
+        Key {
+            name: "telemetry",
+            ty: Sub(&telemetry::TELEMETRY),
+            default: "",
+            example: "{ otlp: \"http://127.0.0.1:4318\" }",
+            doc: "Where traces of the daemon's own work go.",
         },
     ],
 };

@@ -1,7 +1,10 @@
 //! The tree → settings: every section is read here, and what they say about each other checked.
 
 mod job;
+mod telemetry;
 mod upkeep;
+
+pub(crate) use telemetry::Telemetry;
 
 use super::keys::{self, AGENT, Key, ROOT, Section, Ty};
 use super::problem::Problem;
@@ -50,7 +53,18 @@ pub(crate) fn read(root: Option<&Node>, folders: &Folders<'_>, reader: &mut Read
     let agents = agents(&top, folders, reader);
     let jobs = job::read(&top, folders, &env, reader);
     let upkeep = upkeep::read(&top, reader);
-    Settings { home: folders.data.to_path_buf(), host, port, env, units, agents, jobs, upkeep }
+    let telemetry = telemetry::read(&top, reader);
+    Settings {
+        home: folders.data.to_path_buf(),
+        host,
+        port,
+        env,
+        units,
+        agents,
+        jobs,
+        upkeep,
+        telemetry,
+    }
 }
 
 fn listen(top: &Fields<'_>, reader: &mut Reader) -> (IpAddr, u16) {

@@ -30,6 +30,10 @@ pub(crate) fn values(settings: &Settings) -> Value {
         "notifications": notifications(&settings.upkeep.notifications),
         "jobs": jobs,
         "health": thresholds(&settings.upkeep.thresholds),
+        "telemetry": {
+            "otlp": settings.telemetry.otlp.as_deref().unwrap_or("none"),
+            "service_name": settings.telemetry.service_name,
+        },
     })
 }
 

@@ -29,4 +29,5 @@ mod service;
 mod ship;
 mod stream;
 mod support;
+mod telemetry;
 mod top;

@@ -66,11 +66,8 @@ pub(crate) async fn status(State(app): State<App>) -> Result<Json<StatusView>, P
         .await?;
     let runs: Vec<Run> = rows.iter().map(super::run::read_row).collect::<Result<_, _>>()?;
     let units = app.engine.units();
-    let alerts = app.engine.alerts(&[AlertState::Open], ALERTS).await?;
-    let mut needs_you = needs(&app, &units, &runs);
-    needs_you.extend(
-        alerts.iter().filter(|alert| !is_told(alert, &needs_you)).map(need_of).collect::<Vec<_>>(),
-    );
+    let alerts = open_alerts(&app).await?;
+    let needs_you = needs_with(&app, &units, &runs, &alerts);
     let daemon = DaemonView {
         pid: std::process::id(),
         version: app.version.clone(),
@@ -99,7 +96,21 @@ pub(super) fn store_word(state: StoreState) -> &'static str {
     }
 }
 
-pub(super) fn needs(app: &App, units: &[Unit], runs: &[Run]) -> Vec<Need> {
+/// Alerts that nobody has settled, as many as are shown.
+pub(super) async fn open_alerts(app: &App) -> Result<Vec<Alert>, Problem> {
+    Ok(app.engine.alerts(&[AlertState::Open], ALERTS).await?)
+}
+
+/// What waits for a person, alerts included.
+pub(super) fn needs_with(app: &App, units: &[Unit], runs: &[Run], alerts: &[Alert]) -> Vec<Need> {
+    let mut needs = needs(app, units, runs);
+    let alerts: Vec<Need> =
+        alerts.iter().filter(|alert| !is_told(alert, &needs)).map(need_of).collect();
+    needs.extend(alerts);
+    needs
+}
+
+fn needs(app: &App, units: &[Unit], runs: &[Run]) -> Vec<Need> {
     let mut needs = Vec::new();
     match app.engine.store_state() {
         StoreState::Ok => {}

@@ -1,6 +1,6 @@
 //! Figures for Prometheus (MISSION row 84).
 
-use super::daemon::{needs, store_word};
+use super::daemon::{needs_with, open_alerts, store_word};
 use crate::Problem;
 use crate::listen::App;
 use crate::metrics::Figures;
@@ -45,6 +45,7 @@ pub(crate) async fn metrics(State(app): State<App>) -> Result<Response, Problem>
     let (own, database_bytes) = measured.await.unwrap_or_default();
     let now = app.engine.now();
     let units = app.engine.units();
+    let alerts = open_alerts(&app).await?;
     let figures = Figures {
         now,
         version: app.version.clone(),
@@ -58,7 +59,9 @@ pub(crate) async fn metrics(State(app): State<App>) -> Result<Response, Problem>
         dispatcher: app.engine.waiting(),
         database_bytes,
         own,
-        needs_you: needs(&app, &units, &runs).len(),
+        needs_you: needs_with(&app, &units, &runs, &alerts).len(),
+        alerts,
+        jobs: app.engine.jobs(),
         runs_active: active,
         units,
     };
