@@ -258,6 +258,11 @@ pub(crate) enum Unit {
     Stop(Named),
     /// Stop a unit and start it again
     Restart(Named),
+    /// Wait until a unit's process has ended, and end with its exit code (255 for a signal)
+    ///
+    /// One that does not run has ended already: its last end counts. A restart by its policy is a
+    /// new process and is not waited for.
+    Wait(Wait),
     /// Send a signal to a unit's process
     Signal {
         /// Its name
@@ -267,6 +272,17 @@ pub(crate) enum Unit {
         #[command(flatten)]
         json: Json,
     },
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Wait {
+    /// Its name
+    pub(crate) name: String,
+    /// How long to wait (30s, 5m); then the exit code is 124
+    #[arg(long, value_name = "TIME")]
+    pub(crate) timeout: Option<String>,
+    #[command(flatten)]
+    pub(crate) json: Json,
 }
 
 #[derive(Debug, Args)]

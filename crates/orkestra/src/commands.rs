@@ -25,8 +25,9 @@ mod top;
 mod unit;
 mod up;
 mod upgrade;
+mod wait;
 
-use crate::cli::{Cli, Command};
+use crate::cli::{Cli, Command, Unit};
 use crate::config::{Inputs, Loaded, Overrides, data_home, load};
 use crate::exit::{Code, Failure};
 use crate::surroundings::Surroundings;
@@ -81,6 +82,8 @@ pub(crate) async fn run(cli: Cli, surroundings: Surroundings) -> ExitCode {
     };
     let context = Context { surroundings, home_flag: cli.home, config_flag: cli.config, port_flag };
     let outcome = match cli.command {
+        // It ends as the unit did.
+        Command::Unit(Unit::Wait(args)) => return wait::process(context, args).await,
         Command::Up(args) => up::run(context, args).await,
         Command::Down(args) => down::run(context, args).await,
         Command::Status(args) => status::run(context, args).await,

@@ -37,6 +37,8 @@ pub(super) async fn run(context: Context, args: Unit) -> Outcome {
         Unit::Start(named) => settle(&context, named, "start", &["running"]).await,
         Unit::Stop(named) => settle(&context, named, "stop", &["stopped"]).await,
         Unit::Restart(named) => settle(&context, named, "restart", &["running"]).await,
+        // Ends in a way of its own, before it comes here.
+        Unit::Wait(_) => Ok(Code::Success),
         Unit::Signal { name, signal, json } => {
             let unit: UnitView =
                 client.post(&address(&name, "/signal"), &SignalRequest { signal }).await?;

@@ -1,9 +1,10 @@
 //! Which ends are followed by a restart, how soon, how often, and what people may do meanwhile
-//! (cases 1 to 12).
+//! (cases 1 to 12); and waiting for an end (case 32).
 
-use crate::harness::{Home, signal};
+use crate::harness::{Home, ORKESTRA, signal};
 use crate::support::{SLEEP, nobody_left, of, unit, units};
 use crate::watch::{count, numbers, story, wait_other, written};
+use std::process::Stdio;
 
 #[test]
 fn case_01_an_expected_exit_code_is_no_failure() {
@@ -221,4 +222,62 @@ fn case_12_a_stop_in_a_wait_is_the_end_of_it() {
     assert_eq!(home.unit("quick")["state"], "stopped");
     home.ok(&["unit", "stop", "clock"]);
     nobody_left(&home);
+}
+
+#[test]
+fn case_32_waiting_for_a_unit_ends_as_its_process_did() {
+    let gate = "until [ -e $ORKESTRA_UNIT.go ]; do sleep 0.02; done; ";
+    let config = |more: &str| {
+        let restart = format!("restart: {{ policy: never, limit: 3 }}{more}");
+        units(&[
+            unit("coded", &format!("{gate}exit 42"), &restart),
+            unit("zero", &format!("{gate}exit 0"), &restart),
+            unit("killed", SLEEP, &restart),
+            // Started again at once: the first end counts, not one of those that follow.
+            unit(
+                "again",
+                &format!("{gate}exit $((10 + ORKESTRA_RESTARTS))"),
+                "restart: { initial: 0 }",
+            ),
+            unit("never", SLEEP, "enabled: false"),
+        ])
+    };
+    let mut home = Home::new(&config(""));
+    home.up();
+    let killed = home.pid("killed");
+    for name in ["coded", "zero", "again"] {
+        home.pid(name);
+    }
+    let waiting: Vec<_> = [("coded", 42), ("zero", 0), ("killed", 255), ("again", 10)]
+        .map(|(name, code)| {
+            let mut command = home.command(ORKESTRA);
+            command.args(["unit", "wait", name, "--json"]);
+            let child = command.stdout(Stdio::piped()).stderr(Stdio::null()).spawn();
+            (name, code, child.expect("a command"))
+        })
+        .into();
+    assert_eq!(home.run(&["unit", "wait", "zero", "--timeout", "1500ms"]).status.code(), Some(124));
+    // Neither another configuration nor another daemon confuses those that wait.
+    home.configure(&config(", stop: { grace: 1s }"));
+    home.ok(&["config", "reload"]);
+    home.kill_daemon();
+    home.up();
+    for name in ["coded", "zero", "again"] {
+        std::fs::write(home.dir.join(format!("{name}.go")), "").expect("a file");
+    }
+    signal(killed, "KILL");
+    for (name, code, child) in waiting {
+        let output = child.wait_with_output().expect("it ends");
+        assert_eq!(output.status.code(), Some(code), "{name}");
+        let told: serde_json::Value = serde_json::from_slice(&output.stdout).expect("JSON");
+        let expected = (code != 255).then_some(i64::from(code));
+        assert_eq!(told["code"].as_i64(), expected, "{told}");
+    }
+    // One that has ended is not waited for, and one that never ran cannot be.
+    home.wait_state("coded", "failed");
+    assert_eq!(home.run(&["unit", "wait", "coded"]).status.code(), Some(42));
+    home.fails(&["unit", "wait", "never"], 4);
+    home.fails(&["unit", "wait", "nobody"], 6);
+    home.fails(&["unit", "wait", "coded", "--timeout", "soon"], 2);
+    home.ok(&["unit", "stop", "again"]);
 }

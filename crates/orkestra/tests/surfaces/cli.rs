@@ -86,6 +86,9 @@ const TRIED_TOO: [(&str, &[&str], Form); 4] = [
     ("config reload", &[], Document),
 ];
 
+/// Waiting needs one that ends.
+const TRIED_WAIT: [(&str, &[&str], Form); 1] = [("unit wait", &["done"], Document)];
+
 /// For whoever installs it.
 const TRIED_SHIP: [(&str, &[&str], Form); 4] = [
     ("completions", &["bash"], Document),
@@ -95,7 +98,7 @@ const TRIED_SHIP: [(&str, &[&str], Form); 4] = [
 ];
 
 fn all() -> impl Iterator<Item = (&'static str, &'static [&'static str], Form)> {
-    TRIED.into_iter().chain(TRIED_TOO).chain(TRIED_SHIP)
+    TRIED.into_iter().chain(TRIED_TOO).chain(TRIED_SHIP).chain(TRIED_WAIT)
 }
 
 /// A daemon with a unit that has written something, an agent, and a run that is over.
@@ -103,7 +106,7 @@ fn furnished() -> (Home, String, String) {
     let mut home = Home::new("");
     let agent = home.script("agent.sh", "#!/bin/sh\ncat > said\necho hello\n");
     home.configure(&format!(
-        "units:\n  web:\n    command: 'echo one; echo two >&2; exec sleep 100000'\nagents:\n  \
+        "units:\n  web:\n    command: 'echo one; echo two >&2; exec sleep 100000'\n  done: {{ command: 'exit 0', restart: never }}\nagents:\n  \
          helper: {{ kind: script, command: [\"{}\"] }}\n",
         agent.display()
     ));
