@@ -12,8 +12,8 @@ use std::collections::VecDeque;
 use std::convert::Infallible;
 use std::time::Duration;
 
-/// Events read at once.
-const PAGE: usize = 256;
+/// Events read at once: so many are kept for one that does not read on.
+const PAGE: usize = 64;
 
 /// A comment this often keeps the connection from looking dead.
 pub(crate) const HEARTBEAT: Duration = Duration::from_secs(15);

@@ -30,13 +30,27 @@ fn case_41_without_descriptors_a_start_fails_with_the_reason_and_is_tried_again(
     // Room for one that asks, not for a launch.
     allow_files(daemon, open as u64 + 2);
     home.ok(&["unit", "start", "--no-wait", "late"]);
-    let failed = home.wait("the failed start", || of(&home, "late", "unit.start_failed").pop());
-    let detail = failed["body"]["detail"].as_str().expect("a reason").to_lowercase();
-    assert!(detail.contains("too many open files"), "{failed}");
-    assert_eq!(home.pid("lives"), lives, "the daemon answers, and others are not touched");
+    // It still answers; whoever finds no room for an answer asks again.
+    let units = || {
+        let output = home.run(&["status", "--json"]);
+        let status: serde_json::Value = serde_json::from_slice(&output.stdout).ok()?;
+        status["units"].as_array().cloned()
+    };
+    let failed = home.wait("the failed start", || {
+        let late = units()?.into_iter().find(|unit| unit["name"] == "late")?;
+        (late["last_exit"]["reason"] == "start_failed").then_some(late)
+    });
+    let why = failed["why"].as_str().expect("why").to_lowercase();
+    assert!(why.contains("too many open files"), "{failed}");
+    assert!(is_alive(lives), "others are not touched");
     allow_files(daemon, 60_000);
+    home.wait("the store to be well", || {
+        (home.json(&["status"])["daemon"]["store"] == "ok").then_some(())
+    });
     home.pid("late");
     assert_eq!(home.pid("lives"), lives);
+    assert!(count(&home, "late", "unit.start_failed") >= 1);
+    verified(&home);
     no_orphan(&home);
 }
 
@@ -320,4 +334,18 @@ fn case_49_the_next_life_waits_until_nothing_holds_what_it_needs() {
     assert!(!is_alive(holder));
     no_violation(&home);
     no_orphan(&home);
+}
+
+#[test]
+fn case_41_a_user_that_is_not_there_is_told_and_tried_again() {
+    let rest = "user: nobody-of-this-name, restart: { limit: 1, initial: 10ms }";
+    let mut home = Home::new(&units(&[unit("a", SLEEP, rest), unit("fine", SLEEP, "")]));
+    home.up();
+    let failed = home.wait_state("a", "failed");
+    assert_eq!(failed["last_exit"]["reason"], "start_failed", "{failed}");
+    // Who may change users is told the name, who may not is told that.
+    let why = failed["why"].as_str().expect("why");
+    assert!(why.contains("user") || why.contains("root"), "{why}");
+    assert_eq!(count(&home, "a", "unit.start_failed"), 2);
+    home.pid("fine");
 }

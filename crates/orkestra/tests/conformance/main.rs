@@ -11,6 +11,7 @@ mod support;
 
 mod configuration;
 mod hooks;
+mod notices;
 mod order;
 mod output;
 mod probes;
