@@ -6,7 +6,7 @@ use super::{Key, Section};
 /// Where traces go.
 pub(crate) const TELEMETRY: Section = Section {
     name: "telemetry",
-    short: Some("otlp"),
+    short: None,
     keys: &[
         Key {
             name: "otlp",
