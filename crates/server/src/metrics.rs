@@ -9,6 +9,7 @@ use orkestra_core::alert::Alert;
 use orkestra_core::health::Level;
 use orkestra_core::job::{Job, Outcome};
 use orkestra_core::unit::{Health, Now, State, Unit};
+use orkestra_engine::Sample;
 use orkestra_host::machine::Own;
 use prometheus_client::collector::Collector;
 use prometheus_client::encoding::{DescriptorEncoder, EncodeGaugeValue, NoLabelSet};
@@ -34,6 +35,8 @@ pub(crate) struct Figures {
     pub(crate) needs_you: usize,
     pub(crate) runs_active: usize,
     pub(crate) units: Vec<Unit>,
+    /// What each unit that was sampled uses.
+    pub(crate) samples: Vec<(String, Sample)>,
     pub(crate) jobs: Vec<Job>,
     pub(crate) alerts: Vec<Alert>,
 }
@@ -138,6 +141,7 @@ impl Collector for Figures {
         self.journal(&mut page)?;
         self.process(&mut page)?;
         self.units(&mut page)?;
+        self.samples(&mut page)?;
         self.jobs(&mut page)
     }
 }
@@ -272,6 +276,31 @@ impl Figures {
             | State::Stopping { .. } => None,
         });
         page.gauges("orkestra_unit_up", help, Some(Measure::Seconds), rows)
+    }
+
+    fn samples(&self, page: &mut Page<'_>) -> Result<(), Error> {
+        let each = |value: fn(&Sample) -> f64| {
+            self.samples
+                .iter()
+                .map(move |(unit, sample)| (vec![("unit", unit.as_str())], value(sample)))
+        };
+        let help = "Processor time of a unit between its last two samples: 1 is one core.";
+        page.gauges(
+            "orkestra_unit_cpu_cores",
+            help,
+            None,
+            each(|sample| f64::from(sample.cpu_percent) / 100.0),
+        )?;
+        let help = "Resident memory of a unit's whole tree.";
+        let measure = Some(Measure::Bytes);
+        page.gauges("orkestra_unit_memory", help, measure, each(|sample| sample.rss as f64))?;
+        let help = "Processes of a unit.";
+        page.gauges("orkestra_unit_processes", help, None, each(|s| f64::from(s.processes)))?;
+        let help = "Open descriptors of a unit's processes.";
+        let rows = self.samples.iter().filter_map(|(unit, sample)| {
+            Some((vec![("unit", unit.as_str())], f64::from(sample.descriptors?)))
+        });
+        page.gauges("orkestra_unit_open_descriptors", help, None, rows)
     }
 
     fn jobs(&self, page: &mut Page<'_>) -> Result<(), Error> {

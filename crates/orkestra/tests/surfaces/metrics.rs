@@ -238,6 +238,13 @@ fn metrics_parse_and_say_how_units_and_the_daemon_are() {
     assert!(value(&families, "orkestra_job_next_run_seconds", &[("job", "tidy")]) > 1.7e9);
     assert_eq!(families["orkestra_alerts_open"].samples.len(), 2);
 
+    home.wait("a sample", || {
+        let after = scrape(&home);
+        let memory = after.get("orkestra_unit_memory_bytes")?;
+        assert_eq!(memory.samples.len(), 1, "only what runs");
+        (memory.samples[0].value > 10_000.0).then_some(())
+    });
+
     // Counters go up.
     home.ok(&["job", "run", "tidy"]);
     home.wait("a run of the job", || {

@@ -71,7 +71,8 @@ fn a_collector_that_is_away_costs_one_line() {
     // A port that was free a moment ago and is taken by nobody now.
     let port =
         TcpListener::bind(("127.0.0.1", 0)).expect("a port").local_addr().expect("it").port();
-    let mut home = Home::new(&format!("{IDLE}telemetry: {{ otlp: \"http://127.0.0.1:{port}\" }}\n"));
+    let mut home =
+        Home::new(&format!("{IDLE}telemetry: {{ otlp: \"http://127.0.0.1:{port}\" }}\n"));
     home.up();
     home.pid("web");
     home.wait("the line", || home.daemon_log().contains("takes no traces").then_some(()));

@@ -120,7 +120,7 @@ fn top_shows_units_live_and_obeys_keys() {
     top.press("\r");
     top.wait("its lines", |s| s.contains("hello from web") && s.contains("esc back"));
     top.press("\x1b");
-    top.wait("the table again", |s| s.contains("1-4 sort"));
+    top.wait("the table again", |s| s.contains("1-6 sort"));
     top.press("/ba\r");
     top.wait("the filter", |s| s.contains("[ba]") && !s.contains("● running"));
     top.press("q");

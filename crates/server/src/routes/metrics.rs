@@ -46,7 +46,10 @@ pub(crate) async fn metrics(State(app): State<App>) -> Result<Response, Problem>
     let now = app.engine.now();
     let units = app.engine.units();
     let alerts = open_alerts(&app).await?;
+    let used = |unit: &_| app.engine.usage(unit);
+    let samples = units.iter().filter_map(|u| Some((u.name.to_string(), used(u)?))).collect();
     let figures = Figures {
+        samples,
         now,
         version: app.version.clone(),
         node: app.engine.store().node().to_string(),

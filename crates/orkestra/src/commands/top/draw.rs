@@ -20,6 +20,8 @@ const LEAST: (u16, u16) = (20, 5);
 const STATE: u16 = 14;
 const UP: u16 = 12;
 const RESTARTS: u16 = 8;
+const CPU: u16 = 6;
+const MEMORY: u16 = 8;
 /// Shorter names get this much too.
 const NAME_MIN: usize = 10;
 /// A reason in less room says nothing.
@@ -218,6 +220,8 @@ fn up_of(unit: &UnitView, (now, age): (Timestamp, u64)) -> String {
 struct Columns {
     name: u16,
     up: bool,
+    /// Processor and memory, once somebody was sampled.
+    usage: bool,
     restarts: bool,
     why: u16,
 }
@@ -232,9 +236,12 @@ impl Columns {
         let mut left = room.saturating_sub(name + 1 + STATE);
         let up = left >= UP;
         left = left.saturating_sub(if up { UP + 1 } else { 0 });
+        let sampled = rows.iter().any(|unit| unit.usage.is_some());
+        let usage = sampled && left >= CPU + MEMORY + 2;
+        left = left.saturating_sub(if usage { CPU + MEMORY + 2 } else { 0 });
         let restarts = up && left >= RESTARTS;
         left = left.saturating_sub(if restarts { RESTARTS + 1 } else { 0 });
-        Self { name, up, restarts, why: if left >= WHY_MIN { left } else { 0 } }
+        Self { name, up, usage, restarts, why: if left >= WHY_MIN { left } else { 0 } }
     }
 }
 
@@ -281,6 +288,11 @@ fn head(pen: &mut Pen<'_>, view: &View, columns: &Columns, area: Rect) {
     x += columns.name + 1;
     pen.put(x, area.y, &title(Sort::State, "STATE"), STATE, grey);
     x += STATE;
+    if columns.usage {
+        pen.put(x, area.y, &title(Sort::Cpu, "CPU"), CPU, grey);
+        pen.put(x + CPU + 1, area.y, &title(Sort::Memory, "MEMORY"), MEMORY, grey);
+        x += CPU + MEMORY + 2;
+    }
     if columns.up {
         pen.put(x, area.y, &title(Sort::Up, "UP"), UP, grey);
         x += UP + 1;
@@ -317,6 +329,14 @@ fn row(
     let style = pen.style(color);
     pen.put(x, y, &format!("{mark} {}", unit.state.replace('_', " ")), STATE, style);
     x += STATE;
+    if columns.usage {
+        let sample = unit.usage.as_ref();
+        let cpu = sample.map_or_else(|| "–".to_owned(), |s| format!("{:.1} %", s.cpu_percent));
+        let memory = sample.map_or_else(|| "–".to_owned(), |s| terminal::bytes(s.rss_bytes));
+        pen.put(x, y, &cpu, CPU, plain);
+        pen.put(x + CPU + 1, y, &memory, MEMORY, plain);
+        x += CPU + MEMORY + 2;
+    }
     if columns.up {
         pen.put(x, y, &up_of(unit, clock), UP, plain);
         x += UP + 1;
@@ -402,7 +422,7 @@ fn footer(pen: &mut Pen<'_>, view: &View, now: Timestamp, area: Rect) {
         _ => {
             let filter =
                 if view.filter.is_empty() { String::new() } else { format!("[{}]  ", view.filter) };
-            let keys = "q quit  ? help  ↵ open  / filter  1-4 sort  s stop  S start  r restart";
+            let keys = "q quit  ? help  ↵ open  / filter  1-6 sort  s stop  S start  r restart";
             (format!("{filter}{keys}"), grey)
         }
     };
@@ -416,7 +436,7 @@ const HELP: [(&str, &str); 12] = [
     ("enter", "open: its last lines, live"),
     ("esc", "back; show all"),
     ("/", "only names with a text"),
-    ("1 2 3 4", "sort by name, state, up, restarts"),
+    ("1 to 6", "sort: name state up restarts CPU RAM"),
     ("", "(the same again: the other way)"),
     ("s", "stop"),
     ("S", "start"),
@@ -444,5 +464,5 @@ fn help(pen: &mut Pen<'_>, area: Rect) {
     }
 }
 
-// The keys `1` to `4` are named in the help and in the last line.
-const _: () = assert!(SORTS.len() == 4);
+// The keys `1` to `6` are named in the help and in the last line.
+const _: () = assert!(SORTS.len() == 6);

@@ -98,6 +98,23 @@ fn eighty_columns_show_all_there_is() {
 }
 
 #[test]
+fn what_units_use_has_columns_once_it_is_known() {
+    let mut used = status();
+    let usage = json!({"at": "2026-11-21T12:00:00Z", "cpu_percent": 12.34,
+        "rss_bytes": 52_400_000, "processes": 2, "descriptors": 9});
+    used.units[0].usage = serde_json::from_value(usage).unwrap();
+    let mut view = view();
+    view.refresh(used, now());
+    write(&mut view, "5");
+    let lines = frame(&mut view, 80, 12);
+    assert_eq!(lines[3], "  UNIT       STATE         CPU↓   MEMORY   UP           RESTARTS  WHY");
+    assert_eq!(lines[4], "▸ api        ● running     12.3 % 52 MB    1 min 5 s    0");
+    assert_eq!(view.rows()[0].name, "api", "who uses most stands first");
+    write(&mut view, "6");
+    assert_eq!(view.rows()[0].name, "api");
+}
+
+#[test]
 fn narrow_windows_lose_reasons_first_and_names_last() {
     let columns = |width| {
         let lines = frame(&mut view(), width, 12);

@@ -22,10 +22,13 @@ pub(super) enum Sort {
     State,
     Up,
     Restarts,
+    Cpu,
+    Memory,
 }
 
-/// In the order of the keys `1` to `4`.
-pub(super) const SORTS: [Sort; 4] = [Sort::Name, Sort::State, Sort::Up, Sort::Restarts];
+/// In the order of the keys `1` to `6`.
+pub(super) const SORTS: [Sort; 6] =
+    [Sort::Name, Sort::State, Sort::Up, Sort::Restarts, Sort::Cpu, Sort::Memory];
 
 /// What can be done to a unit.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -94,6 +97,15 @@ pub(super) struct View {
     /// Lines below the last one that is shown; 0 follows.
     pub(super) back: usize,
     said: Option<(Said, Timestamp)>,
+}
+
+/// Percent of one core; nothing before anything.
+fn cpu_of(unit: &UnitView) -> f64 {
+    unit.usage.as_ref().map_or(-1.0, |sample| sample.cpu_percent)
+}
+
+fn memory_of(unit: &UnitView) -> Option<u64> {
+    unit.usage.as_ref().map(|sample| sample.rss_bytes)
 }
 
 /// Most urgent first.
@@ -168,6 +180,8 @@ impl View {
                 Sort::State => urgency(&a.state).cmp(&urgency(&b.state)),
                 Sort::Up => a.uptime_ms.unwrap_or(u64::MAX).cmp(&b.uptime_ms.unwrap_or(u64::MAX)),
                 Sort::Restarts => b.restarts.cmp(&a.restarts),
+                Sort::Cpu => cpu_of(b).total_cmp(&cpu_of(a)),
+                Sort::Memory => memory_of(b).cmp(&memory_of(a)),
             };
             let order = order.then_with(|| a.name.cmp(&b.name));
             if self.reverse { order.reverse() } else { order }
@@ -257,7 +271,7 @@ impl View {
             }
             code if self.open.is_some() => return self.look_back(code),
             KeyCode::Char('/') => self.over = Over::Filter,
-            KeyCode::Char(digit @ '1'..='4') => {
+            KeyCode::Char(digit @ '1'..='6') => {
                 let place = usize::from(digit as u8 - b'1');
                 if let Some(sort) = SORTS.get(place) {
                     self.sort_by(*sort);
