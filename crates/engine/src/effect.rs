@@ -4,6 +4,10 @@
 //! daemon died is tried again only if its kind can bear to be done twice: a notification carries the
 //! same key each time, so that who receives it knows it. Anything else becomes `unknown`, for a person.
 
+mod settle;
+
+pub use settle::{Settled, Settlement, effect_title, effect_to};
+
 use crate::error::Error;
 use crate::handle::Handle;
 use crate::tasks::{TaskKind, Tasks};

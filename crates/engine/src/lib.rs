@@ -34,7 +34,7 @@ mod world;
 
 pub use backup::{BACKUPS, backup_name, backup_place};
 pub use builtin::BUILTINS;
-pub use effect::Tested;
+pub use effect::{Settled, Settlement, Tested, effect_title, effect_to};
 pub use error::Error;
 pub use handle::{Handle, NewRun, StoreState};
 pub use health::{Checked, from_outside};

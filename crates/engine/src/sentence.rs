@@ -207,7 +207,27 @@ fn effect_sentence(kind: &str, body: &Value) -> String {
         "effect.failed" => format!("{to} could not be told: {why}."),
         "effect.retried" => format!("{to} could not be told yet and is tried again: {why}."),
         "effect.unknown" => format!("Nobody knows whether this was done: {why}."),
+        "effect.settled" => settled_sentence(body),
         other => format!("{other}."),
+    }
+}
+
+/// What a person said of an effect.
+fn settled_sentence(body: &Value) -> String {
+    let (kind, to) = (text(body, "kind"), text(body, "to"));
+    let (done, not, again) = if kind == "notify" {
+        (format!("{to} was told"), format!("{to} was not told"), format!("{to} is told again"))
+    } else {
+        (
+            format!("{kind} was done"),
+            format!("{kind} was not done"),
+            format!("{kind} is done again"),
+        )
+    };
+    match text(body, "as") {
+        "done" => format!("A person says: {done}."),
+        "failed" => format!("A person says: {not}; it is not tried again."),
+        _ => format!("A person decides: {again}."),
     }
 }
 

@@ -50,6 +50,9 @@ pub(crate) enum Command {
     /// Show who is told of alerts, and test it
     #[command(subcommand)]
     Notify(Notify),
+    /// Show what is done in the outer world, and settle what nobody knows the outcome of
+    #[command(subcommand)]
+    Effect(Effect),
     /// Write a first orkestra.yaml
     Init(Init),
     /// Give an agent a task, or look at such runs
@@ -177,6 +180,39 @@ pub(crate) enum Notify {
         #[command(flatten)]
         json: Json,
     },
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum Effect {
+    /// Show effects that are not done, the newest first
+    List {
+        /// Also those that are done
+        #[arg(long)]
+        all: bool,
+        #[command(flatten)]
+        json: Json,
+    },
+    /// Say what became of an effect whose outcome is unknown, or let it be tried again
+    Settle {
+        /// The effect's id, or its end
+        id: String,
+        /// It happened; it did not and shall not; or do it again, even if that is twice
+        #[arg(long = "as", value_enum)]
+        how: SettleAs,
+        #[command(flatten)]
+        json: Json,
+    },
+}
+
+/// What a person says of an effect.
+#[derive(Debug, Clone, Copy, clap::ValueEnum)]
+pub(crate) enum SettleAs {
+    /// It happened
+    Done,
+    /// It did not happen, and shall not
+    Failed,
+    /// Do it again, even if that is twice
+    Retry,
 }
 
 #[derive(Debug, Args)]

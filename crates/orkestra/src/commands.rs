@@ -9,6 +9,7 @@ mod config;
 mod dashboard;
 mod doctor;
 mod down;
+mod effect;
 mod events;
 mod health;
 mod import;
@@ -91,6 +92,7 @@ pub(crate) async fn run(cli: Cli, surroundings: Surroundings) -> ExitCode {
         Command::Doctor(args) => doctor::run(context, args).await,
         Command::Alert(args) => alert::run(context, args).await,
         Command::Notify(args) => alert::notify(context, args).await,
+        Command::Effect(args) => effect::run(context, args).await,
         Command::Health(args) => health::run(context, args).await,
         Command::Init(args) => init::run(&context, &args),
         Command::Run(args) => run::run(context, args).await,

@@ -7,7 +7,7 @@ use axum::response::{IntoResponse, Response};
 use serde::{Deserialize, Serialize};
 
 /// Every code with its title; each has a page in `docs/errors/`, which a test checks.
-pub const CODES: [(&str, &str); 18] = [
+pub const CODES: [(&str, &str); 20] = [
     ("ORK-0001", "Something inside Orkestra failed"),
     ("ORK-0002", "The request cannot be read"),
     ("ORK-0003", "There is no such address"),
@@ -26,6 +26,8 @@ pub const CODES: [(&str, &str); 18] = [
     ("ORK-0601", "No such job"),
     ("ORK-0701", "No such alert"),
     ("ORK-0702", "No such notification"),
+    ("ORK-0703", "No such effect"),
+    ("ORK-0704", "The effect cannot be settled like this"),
 ];
 
 /// An error as clients get it.

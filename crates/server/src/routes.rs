@@ -6,6 +6,7 @@ mod audit;
 pub(crate) mod backup;
 mod config;
 mod daemon;
+mod effect;
 mod health;
 mod job;
 pub(crate) mod journal;
@@ -80,6 +81,8 @@ fn protected_routes() -> OpenApiRouter<App> {
         .routes(routes!(alert::settle))
         .routes(routes!(alert::notifications))
         .routes(routes!(alert::test))
+        .routes(routes!(effect::list))
+        .routes(routes!(effect::settle))
         .routes(routes!(health::show))
         .routes(routes!(health::check))
         .routes(routes!(secret::check))

@@ -1,9 +1,11 @@
 //! What goes over the wire: the API's own types, apart from the core's, since a serialized type is
 //! a promise.
 
+mod effect;
 mod job;
 mod upkeep;
 
+pub use effect::*;
 pub use job::*;
 pub use upkeep::*;
 
@@ -51,7 +53,7 @@ pub struct DaemonView {
 /// Something that waits for a person.
 #[derive(Debug, Clone, Serialize, Deserialize, ToSchema)]
 pub struct Need {
-    /// `unit_failed`, `run_failed`, `config_refused`, `store`, `alert`.
+    /// `unit_failed`, `run_failed`, `config_refused`, `store`, `effect_unknown`, `alert`.
     pub kind: String,
     /// Which one.
     pub subject: String,

@@ -117,6 +117,9 @@ pub trait ReadEffects {
 
     /// Effects in this state (or all), the oldest first.
     fn effects(&self, state: Option<EffectState>, limit: usize) -> Result<Vec<EffectRow>, Error>;
+
+    /// Effects in this state, the newest first.
+    fn newest_effects(&self, state: EffectState, limit: usize) -> Result<Vec<EffectRow>, Error>;
 }
 
 /// Writing the outbox.
@@ -200,6 +203,14 @@ impl<R: Rows> ReadEffects for R {
             ),
             None => select(self, "ORDER BY created_at, id LIMIT ?1", [limit(rows)]),
         }
+    }
+
+    fn newest_effects(&self, state: EffectState, rows: usize) -> Result<Vec<EffectRow>, Error> {
+        select(
+            self,
+            "WHERE state = ?1 ORDER BY created_at DESC, id DESC LIMIT ?2",
+            (state.as_str(), limit(rows)),
+        )
     }
 }
 

@@ -5,7 +5,7 @@ use crate::health::Level;
 use serde_json::Value;
 
 /// The kinds that [`signals`] looks at; no other says anything about alerts.
-pub const KINDS: [&str; 15] = [
+pub const KINDS: [&str; 16] = [
     "unit.failed",
     "unit.restart_scheduled",
     "unit.started",
@@ -21,6 +21,7 @@ pub const KINDS: [&str; 15] = [
     "effect.unknown",
     "effect.failed",
     "effect.done",
+    "effect.settled",
 ];
 
 /// Failures in a row from which on a unit, or a job, is worth an alert.
@@ -146,8 +147,9 @@ pub fn signals(event: &Event) -> Vec<Signal> {
             about,
             Level::Warning,
             format!("Nobody knows whether this happened: {}.", text(body, "kind")),
-            format!("orkestra events --subject {about}"),
+            "orkestra effect list".to_owned(),
         )],
+        "effect.settled" => vec![clear("effect_unknown", about, "A person settled it.")],
         "effect.failed" | "effect.done" => channel(event.kind.as_str(), body),
         _ => Vec::new(),
     }

@@ -10,7 +10,7 @@ use std::time::Instant;
 
 /// What a receiver does with a request.
 #[derive(Clone, Copy)]
-enum Then {
+pub(crate) enum Then {
     /// Answers with this status.
     Answer(u16),
     /// Takes it, and never answers.
@@ -19,14 +19,14 @@ enum Then {
 
 /// A request as it came.
 #[derive(Clone, Debug)]
-struct Request {
+pub(crate) struct Request {
     head: String,
-    body: Value,
+    pub(crate) body: Value,
     bytes: Vec<u8>,
 }
 
 impl Request {
-    fn header(&self, name: &str) -> Option<String> {
+    pub(crate) fn header(&self, name: &str) -> Option<String> {
         let name = format!("{}:", name.to_ascii_lowercase());
         self.head
             .lines()
@@ -36,13 +36,13 @@ impl Request {
 }
 
 /// A webhook's receiver: takes what comes, and answers as it was told, at the end with 200.
-struct Sink {
+pub(crate) struct Sink {
     port: u16,
     seen: Arc<Mutex<Vec<Request>>>,
 }
 
 impl Sink {
-    fn new(script: &[Then]) -> Self {
+    pub(crate) fn new(script: &[Then]) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").expect("a port");
         let port = listener.local_addr().expect("its address").port();
         let seen = Arc::new(Mutex::new(Vec::new()));
@@ -68,15 +68,15 @@ impl Sink {
         sink
     }
 
-    fn url(&self) -> String {
+    pub(crate) fn url(&self) -> String {
         format!("http://127.0.0.1:{}/hook/T0KEN", self.port)
     }
 
-    fn seen(&self) -> Vec<Request> {
+    pub(crate) fn seen(&self) -> Vec<Request> {
         self.seen.lock().expect("the list").clone()
     }
 
-    fn wait(&self, count: usize) -> Vec<Request> {
+    pub(crate) fn wait(&self, count: usize) -> Vec<Request> {
         let deadline = Instant::now() + PATIENCE;
         loop {
             let seen = self.seen();
@@ -116,11 +116,11 @@ fn take(stream: &mut TcpStream) -> Option<Request> {
     }
 }
 
-fn failing(name: &str) -> String {
+pub(crate) fn failing(name: &str) -> String {
     format!("  {name}: {{ command: [\"/bin/sh\", \"-c\", \"exit 3\"], restart: never }}\n")
 }
 
-fn hook(sink: &Sink, more: &str) -> String {
+pub(crate) fn hook(sink: &Sink, more: &str) -> String {
     format!("notifications:\n  ops: {{ kind: webhook, url: \"{}\"{more} }}\n", sink.url())
 }
 

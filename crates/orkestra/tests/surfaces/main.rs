@@ -19,6 +19,7 @@ mod cli;
 mod config;
 mod container;
 mod contract;
+mod effects;
 mod guard;
 mod health;
 mod import;

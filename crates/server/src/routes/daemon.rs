@@ -27,8 +27,14 @@ const ALERTS: usize = 100;
 
 /// Whether what waits for a person says the same already.
 fn is_told(alert: &Alert, needs: &[Need]) -> bool {
-    alert.what == "unit_failed"
-        && needs.iter().any(|need| need.kind == "unit_failed" && need.subject == alert.subject)
+    match alert.what.as_str() {
+        "unit_failed" => {
+            needs.iter().any(|need| need.kind == "unit_failed" && need.subject == alert.subject)
+        }
+        // One entry tells of all of them.
+        "effect_unknown" => needs.iter().any(|need| need.kind == "effect_unknown"),
+        _ => false,
+    }
 }
 
 fn need_of(alert: &Alert) -> Need {
@@ -67,7 +73,7 @@ pub(crate) async fn status(State(app): State<App>) -> Result<Json<StatusView>, P
     let runs: Vec<Run> = rows.iter().map(super::run::read_row).collect::<Result<_, _>>()?;
     let units = app.engine.units();
     let alerts = open_alerts(&app).await?;
-    let needs_you = needs_with(&app, &units, &runs, &alerts);
+    let needs_you = needs_with(&app, &units, &runs, &alerts).await?;
     let daemon = DaemonView {
         pid: std::process::id(),
         version: app.version.clone(),
@@ -102,12 +108,18 @@ pub(super) async fn open_alerts(app: &App) -> Result<Vec<Alert>, Problem> {
 }
 
 /// What waits for a person, alerts included.
-pub(super) fn needs_with(app: &App, units: &[Unit], runs: &[Run], alerts: &[Alert]) -> Vec<Need> {
+pub(super) async fn needs_with(
+    app: &App,
+    units: &[Unit],
+    runs: &[Run],
+    alerts: &[Alert],
+) -> Result<Vec<Need>, Problem> {
     let mut needs = needs(app, units, runs);
+    needs.extend(super::effect::need(app).await?);
     let alerts: Vec<Need> =
         alerts.iter().filter(|alert| !is_told(alert, &needs)).map(need_of).collect();
     needs.extend(alerts);
-    needs
+    Ok(needs)
 }
 
 fn needs(app: &App, units: &[Unit], runs: &[Run]) -> Vec<Need> {

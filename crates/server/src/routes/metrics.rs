@@ -62,7 +62,7 @@ pub(crate) async fn metrics(State(app): State<App>) -> Result<Response, Problem>
         dispatcher: app.engine.waiting(),
         database_bytes,
         own,
-        needs_you: needs_with(&app, &units, &runs, &alerts).len(),
+        needs_you: needs_with(&app, &units, &runs, &alerts).await?.len(),
         alerts,
         jobs: app.engine.jobs(),
         runs_active: active,
