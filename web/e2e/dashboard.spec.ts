@@ -107,6 +107,8 @@ test('keys walk, open and go', async () => {
     ['j', '/journal'],
     ['r', '/runs'],
     ['h', '/'],
+    ['b', '/jobs'],
+    ['e', '/health'],
     ['u', '/units'],
   ]) {
     await page.keyboard.press('g');
@@ -257,10 +259,105 @@ test('acceptance_11: log in by URL, stop and start a unit, follow its log, watch
   await person.close();
 });
 
+test('acceptance_10: sparklines move, a job is run now, an alert appears and is settled', async () => {
+  test.setTimeout(120_000);
+  await page.goto(at('/units/busy'));
+  await expect(page.getByTestId('probe-ready')).toHaveText('Ready');
+  await expect(page.getByTestId('probe-live')).toHaveText('Live');
+  const cpu = page.getByRole('img', { name: /^CPU now/ });
+  const memory = page.getByRole('img', { name: /^Memory now .* limit 100 MB$/ });
+  await expect(memory.locator('[data-line]')).toHaveCount(1);
+  // The line has as many corners as there were samples: it moves without any doing.
+  const corners = async () =>
+    ((await cpu.locator('[data-line]').first().getAttribute('d')) ?? '').split('L').length;
+  const before = await corners();
+  await expect.poll(corners, { timeout: 30_000 }).toBeGreaterThan(before + 1);
+  await expect(cpu).toHaveAttribute('aria-label', /at most [\d.]+ % in 5 min/);
+
+  await page.getByRole('tab', { name: 'Checks' }).click();
+  const answers = page.getByRole('region', { name: 'Liveness' }).getByTestId('answer');
+  const answered = await answers.count();
+  await expect.poll(() => answers.count()).toBeGreaterThan(answered);
+  await answers.first().focus();
+  await expect(page.getByRole('tooltip')).toContainText('Passed at');
+  await page.getByRole('tab', { name: 'Restarts' }).click();
+  await expect(page.getByTestId('last-hour')).toHaveAttribute('aria-label', /1 start$/);
+
+  await page.goto(at('/units?view=order'));
+  const level = (unit: string) => row(unit).getAttribute('data-level');
+  await expect(row('busy')).toBeVisible();
+  expect([await level('sleeper'), await level('busy'), await level('quitter')]).toEqual([
+    '0',
+    '1',
+    '2',
+  ]);
+  await expect(row('quitter')).toContainText('starts after busy (ready)');
+
+  const job = (name: string) => page.locator(`li[data-job="${name}"]`);
+  await page.goto(at('/jobs'));
+  await expect(job('hello')).toContainText('never ran');
+  await page.getByRole('button', { name: 'Run hello now' }).click();
+  await expect(job('hello')).toContainText('Succeeded');
+  await page.getByRole('link', { name: 'hello', exact: true }).click();
+  const past = page.getByRole('list', { name: 'Runs of the job' }).getByRole('listitem');
+  await expect(past).toHaveCount(1);
+  await page.getByRole('button', { name: 'Run now' }).click();
+  await page.getByRole('button', { name: 'Run anyway' }).click();
+  await expect(past).toHaveCount(2);
+  await expect(past.first()).toContainText('Succeeded');
+  await page.getByRole('tab', { name: 'Log' }).click();
+  await expect(page.getByTestId('log-line').last()).toContainText('hello from the job');
+  const pill = state(page.getByRole('main')).first();
+  await page.getByRole('button', { name: 'Disable' }).click();
+  await expect(pill).toHaveText('Disabled');
+  await page.getByRole('button', { name: 'Enable' }).click();
+  await expect(pill).toHaveText('Waiting');
+
+  // A unit gives up: it is on Home as what it is, and among the alerts.
+  await page.goto(at('/units/quitter'));
+  await page.getByRole('button', { name: 'Start' }).click();
+  await expect(state(page.getByRole('main')).first()).toHaveText('Failed');
+  await page.getByRole('link', { name: 'Health', exact: true }).click();
+  await expect(page.locator('[data-check="disk"]')).toBeVisible();
+  const alert = page.locator('[data-alert="unit_failed"][data-subject="quitter"]');
+  await expect(alert).toContainText('Critical');
+  await alert.getByRole('button', { name: 'Settle' }).click();
+  await expect(alert).toHaveCount(0);
+  await page.getByText('All', { exact: true }).click();
+  await expect(alert).toContainText('Settled');
+  await page.getByRole('button', { name: 'Check now' }).click();
+  await expect(page.locator('[data-check="integrity"]')).toContainText('Well');
+
+  // A job fails three times: that needs you, until you say that you have seen to it.
+  for (let run = 1; run <= 3; run += 1) {
+    const answer = await page.request.post(at('/api/v1/jobs/broken/run'), {
+      headers: { origin: new URL(page.url()).origin },
+      data: { force: true },
+    });
+    expect(answer.ok()).toBe(true);
+    await expect
+      .poll(async () => {
+        const job = await (await page.request.get(at('/api/v1/jobs/broken'))).json();
+        return (job as { failures: number }).failures;
+      })
+      .toBe(run);
+  }
+  await page.getByRole('link', { name: /^Home/ }).click();
+  const need = page.locator('[data-need="alert"]').filter({ hasText: 'broken' });
+  await expect(need).toBeVisible();
+  await need.getByRole('button', { name: 'Settle' }).click();
+  await expect(need).toHaveCount(0);
+});
+
 const places: [string, string, (target: Page) => Locator][] = [
   ['home', '/', (target) => target.getByRole('region', { name: 'Needs you' })],
   ['units', '/units', (target) => target.locator('[data-row]').first()],
   ['unit', '/units/ticker', (target) => ticks(target).last()],
+  ['order', '/units?view=order', (target) => target.locator('[data-level]').first()],
+  ['unit-usage', '/units/busy', (target) => target.getByRole('img', { name: /^CPU now/ })],
+  ['jobs', '/jobs', (target) => target.locator('[data-row]').first()],
+  ['job', '/jobs/broken', (target) => target.locator('[data-run]').first()],
+  ['health', '/health', (target) => target.locator('[data-check]').first()],
   ['runs', '/runs', (target) => target.locator('[data-row]').first()],
   ['new-run', '/runs?new', (target) => target.getByRole('dialog')],
   ['journal', '/journal', (target) => target.locator('[data-row]').first()],
@@ -300,6 +397,20 @@ for (const look of ['light', 'dark', 'phone'] as const) {
     await target.locator('[data-row]').first().click();
     await expect(target.getByRole('region', { name: 'Raw event' })).toBeVisible();
     await check('event');
+    await target.goto(at('/units/busy'));
+    await target.getByRole('tab', { name: 'Checks' }).click();
+    await expect(target.getByTestId('answer').first()).toBeVisible();
+    await check('checks');
+    await target.getByRole('tab', { name: 'Settings' }).click();
+    await check('settings');
+    await target.goto(at('/units/quitter'));
+    await target.getByRole('tab', { name: 'Restarts' }).click();
+    await expect(target.getByTestId('last-hour')).toBeVisible();
+    await check('restarts');
+    await target.goto(at('/health'));
+    await target.getByText('All', { exact: true }).click();
+    await expect(target.locator('[data-alert]').first()).toBeVisible();
+    await check('alerts');
     await target.goto(at('/runs'));
     await target.locator('[data-row]').first().click();
     await expect(target.getByTestId('run-text').first()).toBeVisible();

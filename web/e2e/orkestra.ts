@@ -20,6 +20,15 @@ while :; do
 done
 `;
 
+/** Works now and then, so that there is something to measure. */
+const BUSY = `#!/bin/sh
+while :; do
+  n=0
+  while [ $n -lt 15000 ]; do n=$((n + 1)); done
+  sleep 0.2
+done
+`;
+
 /** A script agent: says something, uses a tool for as long as the test holds it, ends. */
 const AGENT = `#!/bin/sh
 cat > /dev/null
@@ -75,11 +84,31 @@ export class Orkestra {
     };
     const ticker = script('ticker.sh', TICKER);
     const agent = script('agent.sh', AGENT);
+    const busy = script('busy.sh', BUSY);
     const config = {
       units: {
         ticker: { command: [ticker, join(this.folder, 'count')], stop: { grace: '1s' } },
         sleeper: { command: ['sleep', '1000000'] },
+        busy: {
+          command: [busy],
+          after: { sleeper: 'started' },
+          limits: { memory: '100MB' },
+          probes: {
+            ready: { exec: ['true'] },
+            live: { exec: ['test', '-e', busy], every: '1s', timeout: '5s' },
+          },
+        },
+        quitter: {
+          command: ['false'],
+          enabled: false,
+          after: { busy: 'ready' },
+          restart: { profile: 'few', initial: '100ms', max: '200ms' },
+        },
         crasher: { command: ['false'], restart: { initial: '20s', max: '60s' } },
+      },
+      jobs: {
+        hello: { every: '1h', command: 'echo hello from the job' },
+        broken: { cron: '30 2 * * *', zone: 'Europe/Berlin', command: 'echo it broke >&2; exit 3' },
       },
       agents: { helper: { kind: 'script', command: [agent, this.held] } },
     };

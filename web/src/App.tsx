@@ -35,6 +35,12 @@ const pages: RouteObject[] = [
     path: 'runs/:id',
     lazy: async () => ({ Component: (await import('./pages/RunPage')).RunPage }),
   },
+  { path: 'jobs', lazy: async () => ({ Component: (await import('./pages/Jobs')).Jobs }) },
+  {
+    path: 'jobs/:name',
+    lazy: async () => ({ Component: (await import('./pages/JobPage')).JobPage }),
+  },
+  { path: 'health', lazy: async () => ({ Component: (await import('./pages/Health')).Health }) },
   { path: 'journal', lazy: async () => ({ Component: (await import('./pages/Journal')).Journal }) },
   { path: '*', lazy: async () => ({ Component: (await import('./pages/Missing')).Missing }) },
 ];

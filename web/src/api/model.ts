@@ -12,6 +12,8 @@ export interface LastExit {
   words?: string;
   at: string;
   uptime_ms: number | null;
+  /** The last lines it wrote. */
+  last_lines?: string[];
 }
 
 export interface Unit {
@@ -33,6 +35,57 @@ export interface Unit {
   last_exit: LastExit | null;
   generation: number;
   instance: string | null;
+  kind: string;
+  ready: ProbeWord | null;
+  live: ProbeWord | null;
+  /** What it says about itself. */
+  status: string | null;
+  /** What it uses, once its present life was sampled. */
+  usage: Sample | null;
+}
+
+/** What a probe says; `unasked` when there is none. */
+export type ProbeWord = 'unasked' | 'waiting' | 'passing' | 'failing';
+
+export interface Probe {
+  asks: string[];
+  every_ms: number;
+  timeout_ms: number;
+  failures: number;
+  successes: number;
+  within_ms: number | null;
+}
+
+export interface ProbeAnswer {
+  at: string;
+  question: 'ready' | 'live';
+  passed: boolean;
+  why: string;
+  took_ms: number;
+}
+
+export interface Sample {
+  at: string;
+  /** Percent of one core. */
+  cpu_percent: number;
+  rss_bytes: number;
+  processes: number;
+  descriptors: number | null;
+}
+
+export interface Minute {
+  at: string;
+  cpu_avg: number;
+  cpu_max: number;
+  rss_avg: number;
+  rss_max: number;
+  processes: number;
+  descriptors: number | null;
+}
+
+export interface Samples {
+  samples: Sample[];
+  minutes: Minute[];
 }
 
 export interface UnitDetail extends Unit {
@@ -47,7 +100,21 @@ export interface UnitDetail extends Unit {
     reset_after_ms: number;
     limit: number | null;
     profile: string;
+    success_codes: number[];
+    start_limit: { count: number; within_ms: number } | null;
   };
+  user: string | null;
+  limits: {
+    memory: number | null;
+    cpu: number | null;
+    open_files: number | null;
+    run_time_ms: number | null;
+  };
+  probes: Partial<Record<'ready' | 'live', Probe>>;
+  /** The newest answers, oldest first. */
+  answers: ProbeAnswer[];
+  hooks: string[];
+  on_failed: string;
   stop: { signal: string; grace_ms: number };
   cli: string;
   dependents: string[];
@@ -245,4 +312,110 @@ export interface NewRun {
   prompt: string;
   agent?: string;
   target?: string;
+}
+
+export type JobState = 'waiting' | 'running' | 'stopping' | 'retrying' | 'disabled';
+export type JobOutcome = 'running' | 'succeeded' | 'failed' | 'stopped';
+
+export interface JobRun {
+  number: number;
+  outcome: JobOutcome;
+  why: string | null;
+  summary: string | null;
+  due: string;
+  trigger: string;
+  actor: string;
+  attempt: number;
+  started_at: string;
+  ended_at: string | null;
+  took_ms: number;
+  exit: LastExit | null;
+  /** The run of an agent that it began. */
+  run: string | null;
+}
+
+export interface Job {
+  name: string;
+  state: JobState;
+  why: string;
+  schedule: string;
+  every_ms: number | null;
+  cron: string | null;
+  zone: string | null;
+  kind: string;
+  action: string;
+  enabled: boolean;
+  by_hand: boolean;
+  next_at: string | null;
+  current: JobRun | null;
+  last: JobRun | null;
+  /** In a row. */
+  failures: number;
+  retry_at: string | null;
+  queued: boolean;
+}
+
+export interface JobDetail extends Job {
+  command: string[];
+  folder: string | null;
+  env_keys: string[];
+  agent: string | null;
+  overlap: string;
+  missed: string;
+  jitter: number;
+  timeout_ms: number | null;
+  retry_times: number;
+  retry_wait_ms: number;
+  immediate: boolean;
+  cli: string;
+  history: JobRun[];
+}
+
+/** What became of the wish to run a job. */
+export interface JobAsked {
+  outcome: 'started' | 'queued' | 'skipped';
+  number: number | null;
+  why: string | null;
+  job: Job;
+}
+
+export type Level = 'ok' | 'unknown' | 'warning' | 'critical';
+
+export interface HealthCheck {
+  name: string;
+  level: Level;
+  says: string;
+  advice: string | null;
+  value: number | null;
+  threshold: number | null;
+  measure: string | null;
+}
+
+export interface HealthReport {
+  level: Level;
+  checked_at: string;
+  checks: HealthCheck[];
+  repairs: { at: string; what: string; name: string; done: string }[];
+}
+
+export interface Alert {
+  id: string;
+  short: string;
+  what: string;
+  subject: string;
+  level: 'warning' | 'critical';
+  title: string;
+  action: string;
+  state: 'open' | 'settled' | 'resolved';
+  first_at: string;
+  last_at: string;
+  count: number;
+  deliveries: number;
+  settled_by: string | null;
+  ended_at: string | null;
+}
+
+export interface AlertList {
+  alerts: Alert[];
+  open: number;
 }

@@ -10,7 +10,13 @@ import { goOn, keepNewerEvents, keepNewerSteps } from '../live/apply';
 import { get, post, query } from './client';
 import type {
   AgentList,
+  Alert,
+  AlertList,
   Audit,
+  HealthReport,
+  Job,
+  JobAsked,
+  JobDetail,
   JournalEntry,
   JournalFilter,
   JournalPage,
@@ -18,6 +24,8 @@ import type {
   Run,
   RunDetail,
   RunPage,
+  Sample,
+  Samples,
   Status,
   Unit,
   UnitDetail,
@@ -46,6 +54,52 @@ export const unitQuery = (unit: string) =>
     queryKey: ['unit', unit],
     queryFn: ({ signal }) => get<UnitDetail>(`${api}/units/${name(unit)}`, signal),
   });
+
+/** Samples and answers to probes are no events, so they are asked for; the browser rests this while nobody looks. */
+const SAMPLE_MS = 5000;
+
+export const probedUnitQuery = (unit: string) =>
+  queryOptions({ ...unitQuery(unit), refetchInterval: SAMPLE_MS });
+
+/** What one unit used: the last minutes in samples, and so many minutes in averages. */
+export const samplesQuery = (unit: string, minutes: number) =>
+  queryOptions({
+    queryKey: ['samples', unit, minutes],
+    queryFn: ({ signal }) =>
+      get<Samples>(`${api}/units/${name(unit)}/samples${query({ minutes })}`, signal),
+    refetchInterval: SAMPLE_MS,
+    gcTime: 60_000,
+  });
+
+export const allSamplesQuery = queryOptions({
+  queryKey: ['samples'],
+  queryFn: ({ signal }) =>
+    get<{ units: Record<string, Sample[]> }>(`${api}/samples`, signal).then(
+      (answer) => answer.units,
+    ),
+  refetchInterval: SAMPLE_MS,
+});
+
+export const jobsQuery = queryOptions({
+  queryKey: ['jobs'],
+  queryFn: ({ signal }) => get<{ jobs: Job[] }>(`${api}/jobs`, signal).then(({ jobs }) => jobs),
+});
+
+export const jobQuery = (job: string) =>
+  queryOptions({
+    queryKey: ['job', job],
+    queryFn: ({ signal }) => get<JobDetail>(`${api}/jobs/${name(job)}`, signal),
+  });
+
+export const healthQuery = queryOptions({
+  queryKey: ['health'],
+  queryFn: ({ signal }) => get<HealthReport>(`${api}/health`, signal),
+});
+
+export const alertsQuery = queryOptions({
+  queryKey: ['alerts'],
+  queryFn: ({ signal }) => get<AlertList>(`${api}/alerts${query({ state: 'all' })}`, signal),
+});
 
 export const runsQuery = infiniteQueryOptions({
   queryKey: ['runs'],
@@ -136,6 +190,54 @@ export function useStopRun() {
     mutationFn: (id: string) => post<Run>(`${api}/runs/${name(id)}/stop`),
     onSuccess: (run) => {
       client.setQueryData(runQuery(run.id).queryKey, (old) => old && { ...old, ...run });
+    },
+  });
+}
+
+function useKeepJob() {
+  const client = useQueryClient();
+  return (job: Job) => {
+    client.setQueryData(jobsQuery.queryKey, (jobs) =>
+      jobs?.map((each) => (each.name === job.name ? job : each)),
+    );
+    client.setQueryData(jobQuery(job.name).queryKey, (old) => old && { ...old, ...job });
+  };
+}
+
+/** Runs a job now; one that ran a moment ago is skipped unless it is forced. */
+export function useRunJob() {
+  const keep = useKeepJob();
+  return useMutation({
+    mutationFn: ({ job, force }: { job: string; force: boolean }) =>
+      post<JobAsked>(`${api}/jobs/${name(job)}/run`, { force }),
+    onSuccess: (asked) => keep(asked.job),
+  });
+}
+
+export function useSwitchJob() {
+  const keep = useKeepJob();
+  return useMutation({
+    mutationFn: ({ job, on }: { job: string; on: boolean }) =>
+      post<Job>(`${api}/jobs/${name(job)}/${on ? 'enable' : 'disable'}`),
+    onSuccess: keep,
+  });
+}
+
+export function useHealthCheck() {
+  const client = useQueryClient();
+  return useMutation({
+    mutationFn: () => post<HealthReport>(`${api}/health/check`),
+    onSuccess: (report) => client.setQueryData(healthQuery.queryKey, report),
+  });
+}
+
+export function useSettleAlert() {
+  const client = useQueryClient();
+  return useMutation({
+    mutationFn: (id: string) => post<Alert>(`${api}/alerts/${name(id)}/settle`),
+    onSuccess: () => {
+      void client.invalidateQueries({ queryKey: ['status'] });
+      void client.invalidateQueries({ queryKey: ['alerts'] });
     },
   });
 }

@@ -3,6 +3,8 @@
 import { notifications } from '@mantine/notifications';
 import { Spotlight, type SpotlightActionGroupData } from '@mantine/spotlight';
 import {
+  IconCalendarTime,
+  IconHeartbeat,
   IconLogout,
   IconPlayerPlay,
   IconPlayerStop,
@@ -14,7 +16,18 @@ import {
 } from '@tabler/icons-react';
 import { useQuery } from '@tanstack/react-query';
 import { useNavigate } from 'react-router';
-import { logout, statusQuery, type UnitVerb, useReloadConfig, useUnitVerb } from '../api/queries';
+import {
+  jobsQuery,
+  logout,
+  statusQuery,
+  type UnitVerb,
+  useHealthCheck,
+  useReloadConfig,
+  useRunJob,
+  useSwitchJob,
+  useUnitVerb,
+} from '../api/queries';
+import { askedToast } from '../parts/JobActions';
 import { toastProblem } from '../parts/Problem';
 import { pages } from './pages';
 
@@ -29,6 +42,10 @@ export function Palette() {
   const { data: status } = useQuery(statusQuery);
   const { mutate } = useUnitVerb();
   const reload = useReloadConfig();
+  const { data: jobs = [] } = useQuery(jobsQuery);
+  const runJob = useRunJob();
+  const switchJob = useSwitchJob();
+  const checkHealth = useHealthCheck();
   const units = status?.units ?? [];
 
   const groups: SpotlightActionGroupData[] = [
@@ -50,6 +67,13 @@ export function Palette() {
           leftSection: <IconServer2 size={18} aria-hidden />,
           onClick: () => void navigate(`/units/${encodeURIComponent(unit.name)}`),
         })),
+        ...jobs.map((job) => ({
+          id: `job ${job.name}`,
+          label: `Job ${job.name}`,
+          description: job.schedule,
+          leftSection: <IconCalendarTime size={18} aria-hidden />,
+          onClick: () => void navigate(`/jobs/${encodeURIComponent(job.name)}`),
+        })),
       ],
     },
     {
@@ -70,6 +94,34 @@ export function Palette() {
             onClick: () => mutate({ unit: unit.name, verb }, { onError: toastProblem }),
           })),
         ),
+        ...jobs.flatMap((job) => [
+          {
+            id: `run job ${job.name}`,
+            label: `Run job ${job.name} now`,
+            leftSection: <IconPlayerPlay size={18} aria-hidden />,
+            onClick: () =>
+              runJob.mutate(
+                { job: job.name, force: false },
+                { onError: toastProblem, onSuccess: askedToast },
+              ),
+          },
+          {
+            id: `switch job ${job.name}`,
+            label: `${job.enabled ? 'Disable' : 'Enable'} job ${job.name}`,
+            leftSection: <IconCalendarTime size={18} aria-hidden />,
+            onClick: () =>
+              switchJob.mutate({ job: job.name, on: !job.enabled }, { onError: toastProblem }),
+          },
+        ]),
+        {
+          id: 'check health',
+          label: 'Check health now',
+          leftSection: <IconHeartbeat size={18} aria-hidden />,
+          onClick: () => {
+            void navigate('/health');
+            checkHealth.mutate(undefined, { onError: toastProblem });
+          },
+        },
         {
           id: 'reload config',
           label: 'Reload the configuration',

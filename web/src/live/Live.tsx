@@ -18,7 +18,18 @@ function isFirstLook({ queryKey, state }: Query): boolean {
   );
 }
 
-const followed = new Set(['status', 'units', 'unit', 'runs', 'run', 'journal']);
+const followed = new Set([
+  'status',
+  'units',
+  'unit',
+  'runs',
+  'run',
+  'jobs',
+  'job',
+  'alerts',
+  'health',
+  'journal',
+]);
 
 /** Events come in bursts: the cache is brought up to date at most this often. */
 const SETTLE_MS = 200;

@@ -36,6 +36,8 @@ describe('matches', () => {
     expect(matches({ kind: 'run.*' }, event(1))).toBe(false);
     expect(matches({ topic: 'unit', subject: 'api' }, event(1))).toBe(false);
     expect(matches({}, event(1))).toBe(true);
+    expect(matches({ kind: 'unit.exited,unit.started' }, event(1))).toBe(true);
+    expect(matches({ kind: 'unit.exited,run.*' }, event(1))).toBe(false);
   });
 });
 
@@ -58,6 +60,14 @@ describe('touched', () => {
     expect(touched(event(1)).now).toContainEqual(['unit', 'web']);
     expect(touched(event(1, 'run.ended', 'r1')).now).toContainEqual(['run', 'r1']);
     expect(touched(event(1, 'journal.gap', ''))).toEqual({ now: [['status']], soon: [] });
+  });
+
+  it('knows jobs, alerts and health', () => {
+    const job = touched(event(1, 'job.finished', 'health'));
+    expect(job.now).toContainEqual(['job', 'health']);
+    expect(job.soon).toEqual([['health']]);
+    expect(touched(event(1, 'alert.raised', 'a1')).now).toContainEqual(['alerts']);
+    expect(touched(event(1, 'health.changed', 'health')).now).toContainEqual(['health']);
   });
 
   it('does not ask again for every word of an agent', () => {

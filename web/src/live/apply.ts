@@ -22,9 +22,28 @@ export function touched(event: Pick<JournalEvent, 'topic' | 'subject' | 'kind' |
       return stepOf(event)
         ? { now: [], soon: [['status'], ['runs'], ['run', event.subject]] }
         : { now: [['status'], ['runs'], ['run', event.subject]], soon: [] };
+    case 'job':
+      // The house's own look at its health is a job, too.
+      return {
+        now: [['status'], ['jobs'], ['job', event.subject]],
+        soon: event.subject === 'health' && event.kind === 'job.finished' ? [['health']] : [],
+      };
+    case 'alert':
+      return { now: [['status'], ['alerts']], soon: [] };
+    case 'effect':
+      // Telling somebody of an alert is an effect.
+      return { now: [], soon: [['alerts']] };
+    case 'health':
+      return { now: [['status'], ['health']], soon: [] };
+    case 'prune':
+    case 'backup':
+      return { now: [], soon: [['status'], ['health']] };
     case 'daemon':
       return event.kind === 'daemon.config_reloaded'
-        ? { now: [['status'], ['units'], ['unit'], ['agents']], soon: [] }
+        ? {
+            now: [['status'], ['units'], ['unit'], ['agents'], ['jobs'], ['job'], ['health']],
+            soon: [],
+          }
         : unimportant;
     default:
       return unimportant;
@@ -69,14 +88,16 @@ export function keepNewerEvents<P extends { pages: JournalPage[] }>(
   return { ...fresh, pages: [{ ...first, head, events: [...newer, ...first.events] }, ...rest] };
 }
 
-/** `unit.*` is every kind that starts with `unit.`; without a star it is one kind. */
+/** `unit.*` is every kind that starts with `unit.`; without a star it is one kind; commas add more. */
 export function matches(filter: JournalFilter, event: JournalEvent): boolean {
   if (filter.topic && filter.topic !== event.topic) return false;
   if (filter.subject && filter.subject !== event.subject) return false;
   if (!filter.kind) return true;
-  return filter.kind.endsWith('*')
-    ? event.kind.startsWith(filter.kind.slice(0, -1))
-    : event.kind === filter.kind;
+  return filter.kind
+    .split(',')
+    .some((kind) =>
+      kind.endsWith('*') ? event.kind.startsWith(kind.slice(0, -1)) : event.kind === kind,
+    );
 }
 
 /** Adds events (any order) to the newest page, newest first, each once. */

@@ -1,4 +1,4 @@
-/** The log of one unit: the last lines at once, then every new one. */
+/** The log of one unit or job: the last lines at once, then every new one. */
 import { useEffect, useState } from 'react';
 import { asProblem, get, type Problem } from '../api/client';
 import type { LogPage } from '../api/model';
@@ -16,14 +16,15 @@ export interface FollowedLog {
   problem: Problem | null;
 }
 
-export function useLog(unit: string): FollowedLog {
+/** `of` is where it is kept: `units/web`, `jobs/backup`. */
+export function useLog(of: string): FollowedLog {
   const [log, setLog] = useState<Log>(emptyLog);
   const [loading, setLoading] = useState(true);
   const [problem, setProblem] = useState<Problem | null>(null);
   const [connection, setConnection] = useState<Connection>({ state: 'connecting' });
 
   useEffect(() => {
-    const base = `/api/v1/units/${encodeURIComponent(unit)}/logs`;
+    const base = `/api/v1/${of}/logs`;
     const abort = new AbortController();
     let following: Following | null = null;
     let held = emptyLog;
@@ -82,7 +83,7 @@ export function useLog(unit: string): FollowedLog {
       clearTimeout(timer);
       clearTimeout(retry);
     };
-  }, [unit]);
+  }, [of]);
 
   return { log, loading, connection, problem };
 }

@@ -2,6 +2,7 @@
 import { Button } from '@mantine/core';
 import {
   IconAlertTriangle,
+  IconBellRinging,
   IconCircleX,
   IconLock,
   IconRefresh,
@@ -20,6 +21,7 @@ import { Ago, Countdown, Since } from '../parts/Time';
 import { UnitActions } from '../parts/UnitActions';
 import { useRowKeys } from '../parts/useRowKeys';
 import { firstLine, money, runWords } from '../parts/words';
+import { Settle } from './Alerts';
 import classes from './pages.module.css';
 
 const active = new Set<Run['state']>(['preparing', 'starting', 'running', 'stopping']);
@@ -121,12 +123,14 @@ const needFaces: Record<string, { tone: Tone; icon: typeof IconLock; word: strin
   run_failed: { tone: 'red', icon: IconCircleX, word: 'Run failed' },
   config_refused: { tone: 'amber', icon: IconSettings, word: 'Configuration refused' },
   store: { tone: 'red', icon: IconAlertTriangle, word: 'Store' },
+  alert: { tone: 'amber', icon: IconBellRinging, word: 'Alert' },
   audit: { tone: 'red', icon: IconLock, word: 'Journal' },
 };
 
 function needLink(need: NeedsYou): string {
   if (need.kind === 'unit_failed') return unitLink(need.subject);
   if (need.kind === 'run_failed') return `/runs/${encodeURIComponent(need.subject)}`;
+  if (need.kind === 'alert') return '/health';
   return '/journal';
 }
 
@@ -177,6 +181,11 @@ function Need({ need, run }: { need: NeedsYou; run: Run | undefined }) {
         >
           Start again
         </Button>
+      )}
+      {need.kind === 'alert' && (
+        <span className={classes.above}>
+          <Settle id={need.subject} />
+        </span>
       )}
       {need.kind === 'config_refused' && (
         <Button

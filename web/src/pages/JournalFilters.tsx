@@ -5,7 +5,7 @@ import { type FormEvent, useState } from 'react';
 import type { JournalFilter } from '../api/queries';
 import classes from './journal.module.css';
 
-const topics = ['unit', 'run', 'daemon', 'journal'];
+const topics = ['unit', 'run', 'job', 'alert', 'health', 'daemon', 'journal'];
 
 interface Props {
   filter: JournalFilter;

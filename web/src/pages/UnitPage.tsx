@@ -1,22 +1,24 @@
 /** One unit: what it does, why, and its log as it is written. */
 import { Tabs } from '@mantine/core';
 import { useQuery } from '@tanstack/react-query';
-import type { ReactNode } from 'react';
 import { Link, useParams } from 'react-router';
 import type { UnitDetail } from '../api/model';
 import { unitQuery } from '../api/queries';
-import { span } from '../live/clock';
 import { useLog } from '../live/useLog';
+import { Checks } from '../parts/Checks';
 import { Copy, commandLine } from '../parts/Copy';
 import { Fact, Facts } from '../parts/Facts';
+import { LastHour, lifeFilter } from '../parts/LastHour';
 import { LogView } from '../parts/LogView';
 import { Head, Waiting } from '../parts/Page';
 import { ProblemNote } from '../parts/Problem';
-import { saysMore, UnitPill } from '../parts/StatePill';
-import { Ago, Countdown, Since } from '../parts/Time';
+import { ProbePill, saysMore, UnitPill } from '../parts/StatePill';
+import { Countdown, Since } from '../parts/Time';
 import { Timeline } from '../parts/Timeline';
 import { UnitActions } from '../parts/UnitActions';
+import { Usage } from '../parts/Usage';
 import classes from './pages.module.css';
+import { UnitSettings } from './UnitSettings';
 import styles from './unit.module.css';
 
 const back = { to: '/units', word: 'Units' };
@@ -37,7 +39,7 @@ function firstWords({ after, dependents, why }: UnitDetail): string {
 
 function OneUnit({ name }: { name: string }) {
   const { data: unit, error } = useQuery(unitQuery(name));
-  const followed = useLog(name);
+  const followed = useLog(`units/${encodeURIComponent(name)}`);
 
   if (!unit) {
     return (
@@ -51,7 +53,13 @@ function OneUnit({ name }: { name: string }) {
     <div className={`${classes.page} ${classes.fill}`}>
       <Head
         title={unit.name}
-        pill={<UnitPill unit={unit} />}
+        pill={
+          <>
+            <UnitPill unit={unit} />
+            {unit.ready && <ProbePill question="ready" says={unit.ready} />}
+            {unit.live && <ProbePill question="live" says={unit.live} />}
+          </>
+        }
         back={back}
         why={
           <>
@@ -62,6 +70,7 @@ function OneUnit({ name }: { name: string }) {
                 Starts <Countdown at={unit.next_start_at} />.
               </strong>
             )}
+            {unit.status && <> It says: “{unit.status}”.</>}
           </>
         }
       >
@@ -90,6 +99,7 @@ function OneUnit({ name }: { name: string }) {
           </Fact>
         </Facts>
       </div>
+      <Usage unit={unit} />
       <Tabs
         defaultValue="log"
         keepMounted={false}
@@ -99,6 +109,7 @@ function OneUnit({ name }: { name: string }) {
         <div className={styles.list}>
           <Tabs.List className={styles.tabList}>
             <Tabs.Tab value="log">Log</Tabs.Tab>
+            <Tabs.Tab value="checks">Checks</Tabs.Tab>
             <Tabs.Tab value="timeline">Restarts</Tabs.Tab>
             <Tabs.Tab value="settings">Settings</Tabs.Tab>
           </Tabs.List>
@@ -110,75 +121,19 @@ function OneUnit({ name }: { name: string }) {
           </Link>
         </div>
         <Tabs.Panel value="log">
-          <LogView unit={unit.name} followed={followed} />
+          <LogView name={unit.name} followed={followed} />
+        </Tabs.Panel>
+        <Tabs.Panel value="checks">
+          <Checks unit={unit} />
         </Tabs.Panel>
         <Tabs.Panel value="timeline">
-          <Timeline filter={{ topic: 'unit', subject: unit.name }} />
+          <LastHour unit={unit} />
+          <Timeline filter={lifeFilter(unit.name)} />
         </Tabs.Panel>
         <Tabs.Panel value="settings">
-          <Settings unit={unit} />
+          <UnitSettings unit={unit} />
         </Tabs.Panel>
       </Tabs>
     </div>
-  );
-}
-
-function restartWords(restart: UnitDetail['restart']): string {
-  const { policy, profile, initial_ms, factor, max_ms, reset_after_ms, limit } = restart;
-  if (policy === 'never') return 'never';
-  const words = [
-    `${policy} (${profile}): first after ${span(initial_ms)}`,
-    `then ${factor} times longer, at most ${span(max_ms)}`,
-    `counts from zero again after ${span(reset_after_ms)} of health`,
-  ];
-  if (limit !== null) words.push(`gives up after ${limit} in a row`);
-  return words.join('; ');
-}
-
-function Settings({ unit }: { unit: UnitDetail }) {
-  const { restart, stop } = unit;
-  const rows: [string, ReactNode][] = [
-    ['Folder', <Copy key="cwd" label="folder" text={unit.cwd} />],
-    [
-      'Environment',
-      unit.env_keys.length ? (
-        <span key="env" className="mono">
-          {unit.env_keys.join(', ')}
-        </span>
-      ) : (
-        'nothing added'
-      ),
-    ],
-    ['Starts by itself', unit.enabled ? (unit.held ? 'yes, but stopped by hand' : 'yes') : 'no'],
-    [
-      'Starts after',
-      Object.entries(unit.after)
-        .map(([other, state]) => `${other} is ${state}`)
-        .join(', ') || 'nothing',
-    ],
-    ['Needed by', unit.dependents.join(', ') || 'nothing'],
-    ['Restart', restartWords(restart)],
-    ['Stop', `${stop.signal}, then KILL after ${span(stop.grace_ms)}`],
-    ['Generation', String(unit.generation)],
-  ];
-  if (unit.instance)
-    rows.push(['Instance', <Copy key="instance" label="instance" text={unit.instance} />]);
-  if (unit.last_exit) {
-    rows.push([
-      'Last exit',
-      <span key="exit">
-        {unit.last_exit.words ?? unit.last_exit.reason}, <Ago at={unit.last_exit.at} />
-      </span>,
-    ]);
-  }
-  return (
-    <dl className={`${classes.card} ${styles.settings}`}>
-      {rows.map(([name, value]) => (
-        <div key={name}>
-          <dt>{name}</dt>
-          <dd>{value}</dd>
-        </div>
-      ))}
-    </dl>
   );
 }

@@ -1,8 +1,10 @@
 /** Everything that is kept alive, with the verbs at hand. */
+
+import { SegmentedControl } from '@mantine/core';
 import { useQuery } from '@tanstack/react-query';
-import { Link } from 'react-router';
-import type { Unit } from '../api/model';
-import { unitsQuery } from '../api/queries';
+import { Link, useSearchParams } from 'react-router';
+import type { Sample, Unit } from '../api/model';
+import { allSamplesQuery, unitsQuery } from '../api/queries';
 import { useGlow } from '../live/useGlow';
 import { commandLine } from '../parts/Copy';
 import { Empty } from '../parts/Facts';
@@ -11,12 +13,17 @@ import { ProblemNote } from '../parts/Problem';
 import { saysMore, UnitPill } from '../parts/StatePill';
 import { Countdown, Since } from '../parts/Time';
 import { UnitActions } from '../parts/UnitActions';
+import { MiniUsage } from '../parts/Usage';
 import { useRowKeys } from '../parts/useRowKeys';
 import { many } from '../parts/words';
+import { Order } from './Order';
 import classes from './pages.module.css';
 
 export function Units() {
   const { data, error } = useQuery(unitsQuery);
+  const { data: samples } = useQuery(allSamplesQuery);
+  const [params, setParams] = useSearchParams();
+  const order = params.get('view') === 'order';
   useRowKeys();
   return (
     <div className={classes.page}>
@@ -26,14 +33,28 @@ export function Units() {
           data &&
           `${many(data.length, 'unit')}, ${data.filter((u) => u.state === 'running').length} running`
         }
-      />
+      >
+        <SegmentedControl
+          size="xs"
+          aria-label="How to show them"
+          value={order ? 'order' : 'list'}
+          onChange={(view) => setParams(view === 'order' ? { view } : {}, { replace: true })}
+          data={[
+            { value: 'list', label: 'List' },
+            { value: 'order', label: 'Order' },
+          ]}
+        />
+      </Head>
       {!data && (error ? <ProblemNote error={error} /> : <Waiting rows={6} />)}
-      {data && (
+      {data && order && <Order units={data} />}
+      {data && !order && (
         <div className={classes.card}>
           <div className={`${classes.unitRow} ${classes.columns}`} aria-hidden="true">
             <span>State</span>
             <span>Unit</span>
             <span>Why</span>
+            <span className={classes.end}>CPU</span>
+            <span className={classes.end}>Memory</span>
             <span className={classes.end}>Process</span>
             <span className={classes.end}>Up</span>
             <span className={classes.end}>Restarts</span>
@@ -47,7 +68,7 @@ export function Units() {
           )}
           <ul className={classes.rows} aria-label="Units">
             {data.map((unit) => (
-              <Row key={unit.name} unit={unit} />
+              <Row key={unit.name} unit={unit} samples={samples?.[unit.name] ?? []} />
             ))}
           </ul>
         </div>
@@ -56,7 +77,7 @@ export function Units() {
   );
 }
 
-function Row({ unit }: { unit: Unit }) {
+function Row({ unit, samples }: { unit: Unit; samples: Sample[] }) {
   const glow = useGlow<HTMLLIElement>(
     `${unit.state} ${unit.health} ${unit.instance} ${unit.restarts}`,
   );
@@ -81,6 +102,12 @@ function Row({ unit }: { unit: Unit }) {
             Starts <Countdown at={unit.next_start_at} />.
           </span>
         )}
+      </span>
+      <span className={classes.wide}>
+        <MiniUsage what="cpu" samples={samples} />
+      </span>
+      <span className={classes.wide}>
+        <MiniUsage what="memory" samples={samples} />
       </span>
       <span className={`${classes.wide} ${classes.end} num mono`}>
         {unit.pid ?? <span className="dim">–</span>}

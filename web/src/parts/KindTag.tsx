@@ -1,19 +1,28 @@
 /** Event kinds keep one colour and one icon each, by what the word says. */
 import {
   IconAlertTriangle,
+  IconArchive,
   IconArrowRight,
+  IconBellCheck,
+  IconBellRinging,
   IconCircleCheck,
   IconCircleX,
+  IconClock,
   IconClockPause,
   IconFile,
   IconFlag,
+  IconHelpCircle,
   IconLogout,
   IconMessage,
   IconPlayerPlay,
   IconPlayerStop,
   IconPointFilled,
+  IconSend,
   IconSettings,
+  IconShieldCheck,
+  IconShieldX,
   IconTool,
+  IconTrash,
   IconUser,
 } from '@tabler/icons-react';
 import type { Tone } from './StatePill';
@@ -53,10 +62,52 @@ const faces: Record<string, KindFace> = {
   file_change: { tone: 'grey', icon: IconFile },
   milestone: { tone: 'blue', icon: IconFlag },
   ended: { tone: 'grey', icon: IconFlag },
+  ready: { tone: 'green', icon: IconCircleCheck },
+  healthy: { tone: 'green', icon: IconCircleCheck },
+  not_ready: { tone: 'amber', icon: IconAlertTriangle },
+  unhealthy: { tone: 'red', icon: IconCircleX },
+  reloading: { tone: 'blue', icon: IconSettings },
+  said: { tone: 'grey', icon: IconMessage },
+  waiting: { tone: 'grey', icon: IconClock },
+  time_extended: { tone: 'grey', icon: IconClock },
+  limit_exceeded: { tone: 'red', icon: IconAlertTriangle },
+  hook_ran: { tone: 'grey', icon: IconTool },
+  hook_failed: { tone: 'amber', icon: IconTool },
+  lost: { tone: 'red', icon: IconHelpCircle },
+  finished: { tone: 'green', icon: IconCircleCheck },
+  queued: { tone: 'grey', icon: IconClock },
+  rescheduled: { tone: 'grey', icon: IconClock },
+  skipped: { tone: 'grey', icon: IconClockPause },
+  missed: { tone: 'amber', icon: IconClockPause },
+  enabled: { tone: 'blue', icon: IconUser },
+  disabled: { tone: 'grey', icon: IconUser },
+  backed_up: { tone: 'green', icon: IconArchive },
+  restored: { tone: 'amber', icon: IconArchive },
+  pruned: { tone: 'grey', icon: IconTrash },
+};
+
+/** Where the last word alone would say too little: `done` is no alert, `failed` no unit. */
+const whole: Record<string, KindFace> = {
+  'alert.raised': { tone: 'red', icon: IconBellRinging },
+  'alert.repeated': { tone: 'amber', icon: IconBellRinging },
+  'alert.settled': { tone: 'grey', icon: IconBellCheck },
+  'alert.resolved': { tone: 'green', icon: IconBellCheck },
+  'effect.recorded': { tone: 'grey', icon: IconSend },
+  'effect.begun': { tone: 'blue', icon: IconSend },
+  'effect.done': { tone: 'green', icon: IconSend },
+  'effect.retried': { tone: 'amber', icon: IconSend },
+  'effect.failed': { tone: 'red', icon: IconSend },
+  'effect.unknown': { tone: 'red', icon: IconHelpCircle },
+  'health.changed': { tone: 'amber', icon: IconShieldX },
+  'health.repaired': { tone: 'blue', icon: IconTool },
+  'health.integrity_checked': { tone: 'green', icon: IconShieldCheck },
 };
 
 export function kindFace(kind: string): KindFace {
-  return faces[kind.slice(kind.indexOf('.') + 1)] ?? { tone: 'grey', icon: IconPointFilled };
+  const [topic, word = ''] = kind.split('.', 2);
+  const backup: KindFace = { tone: 'grey', icon: topic === 'prune' ? IconTrash : IconArchive };
+  const strange: KindFace = { tone: 'grey', icon: IconPointFilled };
+  return whole[kind] ?? faces[word] ?? (topic === 'backup' || topic === 'prune' ? backup : strange);
 }
 
 export function KindTag({ kind }: { kind: string }) {

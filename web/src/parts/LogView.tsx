@@ -11,7 +11,15 @@ import classes from './log.module.css';
 import { ProblemNote } from './Problem';
 import { many } from './words';
 
-export function LogView({ unit, followed }: { unit: string; followed: FollowedLog }) {
+interface Props {
+  /** Whose log it is. */
+  name: string;
+  /** What a terminal takes for the name, if something else. */
+  cliName?: string;
+  followed: FollowedLog;
+}
+
+export function LogView({ name, cliName = name, followed }: Props) {
   const { log, loading, connection, problem } = followed;
   const [stream, setStream] = useState<StreamFilter>('all');
   const [search, setSearch] = useState('');
@@ -89,18 +97,18 @@ export function LogView({ unit, followed }: { unit: string; followed: FollowedLo
           {loading
             ? 'Reading the log …'
             : source.length === 0
-              ? `${unit} has not written anything yet. New lines appear here by themselves.`
+              ? `${name} has not written anything yet. New lines appear here by themselves.`
               : 'No line fits. Change the search or the stream.'}
         </Empty>
       )}
       {log.dropped > 0 && !frozen && (
         <p className={classes.dropped}>
           {many(log.dropped, 'older line')} not shown here. The whole log:{' '}
-          <span className="mono">orkestra logs {unit}</span>
+          <span className="mono">orkestra logs {cliName}</span>
         </p>
       )}
       <FollowList
-        label={`Log of ${unit}`}
+        label={`Log of ${name}`}
         count={lines.length}
         itemKey={(index) => lines[index]?.n ?? index}
         estimate={20}

@@ -4,15 +4,20 @@ import {
   IconCircleCheck,
   IconCircleDashed,
   IconCircleX,
+  IconClock,
   IconClockPause,
   IconFlag,
+  IconHeartbeat,
   IconHelpCircle,
   IconLoader2,
+  IconPlayerPause,
   IconPlayerStop,
+  IconPlugConnected,
+  IconPlugConnectedX,
   IconProgress,
 } from '@tabler/icons-react';
 import type { CSSProperties } from 'react';
-import type { Health, Run, Unit } from '../api/model';
+import type { Alert, Health, Job, JobRun, Level, ProbeWord, Run, Unit } from '../api/model';
 import classes from './parts.module.css';
 
 export type Tone = 'grey' | 'blue' | 'amber' | 'green' | 'red' | 'violet';
@@ -50,6 +55,46 @@ const runs: Record<Run['state'], Face> = {
   lost: { tone: 'red', word: 'Lost', icon: IconHelpCircle },
 };
 
+const jobs: Record<Job['state'], Face> = {
+  waiting: { tone: 'grey', word: 'Waiting', icon: IconClock },
+  running: { tone: 'blue', word: 'Running', icon: IconLoader2, turning: true },
+  stopping: { tone: 'blue', word: 'Stopping', icon: IconLoader2, turning: true },
+  retrying: { tone: 'amber', word: 'Retrying', icon: IconClockPause },
+  disabled: { tone: 'violet', word: 'Disabled', icon: IconPlayerPause },
+};
+
+const outcomes: Record<JobRun['outcome'], Face> = {
+  running: { tone: 'blue', word: 'Running', icon: IconLoader2, turning: true },
+  succeeded: { tone: 'green', word: 'Succeeded', icon: IconCircleCheck },
+  failed: { tone: 'red', word: 'Failed', icon: IconCircleX },
+  stopped: { tone: 'grey', word: 'Stopped', icon: IconPlayerStop },
+};
+
+const levels: Record<Level, Face> = {
+  ok: { tone: 'green', word: 'Well', icon: IconCircleCheck },
+  unknown: { tone: 'grey', word: 'Unknown', icon: IconHelpCircle },
+  warning: { tone: 'amber', word: 'Warning', icon: IconAlertTriangle },
+  critical: { tone: 'red', word: 'Critical', icon: IconCircleX },
+};
+
+const settled: Record<Exclude<Alert['state'], 'open'>, Face> = {
+  settled: { tone: 'grey', word: 'Settled', icon: IconCircleCheck },
+  resolved: { tone: 'green', word: 'Resolved', icon: IconCircleCheck },
+};
+
+const probes: Record<'ready' | 'live', Record<Exclude<ProbeWord, 'unasked'>, Face>> = {
+  ready: {
+    waiting: { tone: 'blue', word: 'Not ready yet', icon: IconClock },
+    passing: { tone: 'green', word: 'Ready', icon: IconPlugConnected },
+    failing: { tone: 'amber', word: 'Not ready', icon: IconPlugConnectedX },
+  },
+  live: {
+    waiting: { tone: 'blue', word: 'Not asked yet', icon: IconClock },
+    passing: { tone: 'green', word: 'Live', icon: IconHeartbeat },
+    failing: { tone: 'red', word: 'Not live', icon: IconHeartbeat },
+  },
+};
+
 const strange = (word: string): Face => ({ tone: 'grey', word, icon: IconCircleDashed });
 
 export function unitFace(unit: Pick<Unit, 'state' | 'health'>): Face {
@@ -63,10 +108,10 @@ export const saysMore = (unit: Unit) => unit.why !== `${unitFace(unit).word}.`;
 export const toneStyle = (tone: Tone) =>
   ({ '--tone': `var(--${tone})`, '--tone-soft': `var(--${tone}-soft)` }) as CSSProperties;
 
-function Pill({ face }: { face: Face }) {
+function Pill({ face, testId = 'state' }: { face: Face; testId?: string }) {
   const Icon = face.icon;
   return (
-    <span className={classes.pill} style={toneStyle(face.tone)} data-testid="state">
+    <span className={classes.pill} style={toneStyle(face.tone)} data-testid={testId}>
       <Icon
         size={14}
         stroke={2}
@@ -84,4 +129,31 @@ export function UnitPill({ unit }: { unit: Pick<Unit, 'state' | 'health'> }) {
 
 export function RunPill({ run }: { run: Pick<Run, 'state'> }) {
   return <Pill face={runs[run.state] ?? strange(run.state)} />;
+}
+
+export function JobPill({ job }: { job: Pick<Job, 'state'> }) {
+  return <Pill face={jobs[job.state] ?? strange(job.state)} />;
+}
+
+export function OutcomePill({ run }: { run: Pick<JobRun, 'outcome'> }) {
+  return <Pill face={outcomes[run.outcome] ?? strange(run.outcome)} />;
+}
+
+export const levelFace = (level: Level) => levels[level] ?? strange(level);
+
+export function LevelPill({ level }: { level: Level }) {
+  return <Pill face={levelFace(level)} />;
+}
+
+/** An open alert is as loud as its level; one that is over says so. */
+export function AlertPill({ alert }: { alert: Pick<Alert, 'state' | 'level'> }) {
+  const face = alert.state === 'open' ? levelFace(alert.level) : settled[alert.state];
+  return <Pill face={face ?? strange(alert.state)} />;
+}
+
+/** What a probe says; nothing where there is none. */
+export function ProbePill({ question, says }: { question: 'ready' | 'live'; says: ProbeWord }) {
+  if (says === 'unasked') return null;
+  const face = probes[question][says] ?? strange(says);
+  return <Pill face={face} testId={`probe-${question}`} />;
 }

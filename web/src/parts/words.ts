@@ -22,3 +22,18 @@ export const count = (value: number) => compact.format(value);
 
 export const many = (value: number, one: string, more = `${one}s`) =>
   `${value.toLocaleString('en-US')} ${value === 1 ? one : more}`;
+
+/** As the daemon's own sentences count: 1,000 bytes are a kB. */
+export function bytes(value: number): string {
+  const units = ['B', 'kB', 'MB', 'GB', 'TB'];
+  let left = value;
+  let unit = 0;
+  while (left >= 999.5 && unit < units.length - 1) {
+    left /= 1000;
+    unit += 1;
+  }
+  return `${left < 9.95 && unit > 0 ? left.toFixed(1) : Math.round(left)} ${units[unit]}`;
+}
+
+export const percent = (value: number) =>
+  `${value < 9.95 && value > 0 ? value.toFixed(1) : Math.round(value)} %`;
