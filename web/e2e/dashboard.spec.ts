@@ -108,7 +108,7 @@ test('keys walk, open and go', async () => {
     ['r', '/runs'],
     ['h', '/'],
     ['b', '/jobs'],
-    ['e', '/health'],
+    ['e', '/upkeep'],
     ['u', '/units'],
   ]) {
     await page.keyboard.press('g');
@@ -276,9 +276,10 @@ test('acceptance_10: sparklines move, a job is run now, an alert appears and is 
 
   await page.getByRole('tab', { name: 'Checks' }).click();
   const answers = page.getByRole('region', { name: 'Liveness' }).getByTestId('answer');
-  const answered = await answers.count();
-  await expect.poll(() => answers.count()).toBeGreaterThan(answered);
-  await answers.first().focus();
+  const newest = () => answers.last().getAttribute('aria-label');
+  const answered = await newest();
+  await expect.poll(newest).not.toBe(answered);
+  await answers.last().hover();
   await expect(page.getByRole('tooltip')).toContainText('Passed at');
   await page.getByRole('tab', { name: 'Restarts' }).click();
   await expect(page.getByTestId('last-hour')).toHaveAttribute('aria-label', /1 start$/);
@@ -357,7 +358,7 @@ const places: [string, string, (target: Page) => Locator][] = [
   ['unit-usage', '/units/busy', (target) => target.getByRole('img', { name: /^CPU now/ })],
   ['jobs', '/jobs', (target) => target.locator('[data-row]').first()],
   ['job', '/jobs/broken', (target) => target.locator('[data-run]').first()],
-  ['health', '/health', (target) => target.locator('[data-check]').first()],
+  ['health', '/upkeep', (target) => target.locator('[data-check]').first()],
   ['runs', '/runs', (target) => target.locator('[data-row]').first()],
   ['new-run', '/runs?new', (target) => target.getByRole('dialog')],
   ['journal', '/journal', (target) => target.locator('[data-row]').first()],
@@ -407,7 +408,7 @@ for (const look of ['light', 'dark', 'phone'] as const) {
     await target.getByRole('tab', { name: 'Restarts' }).click();
     await expect(target.getByTestId('last-hour')).toBeVisible();
     await check('restarts');
-    await target.goto(at('/health'));
+    await target.goto(at('/upkeep'));
     await target.getByText('All', { exact: true }).click();
     await expect(target.locator('[data-alert]').first()).toBeVisible();
     await check('alerts');

@@ -40,7 +40,8 @@ const pages: RouteObject[] = [
     path: 'jobs/:name',
     lazy: async () => ({ Component: (await import('./pages/JobPage')).JobPage }),
   },
-  { path: 'health', lazy: async () => ({ Component: (await import('./pages/Health')).Health }) },
+  // `/health` itself is the daemon's answer to whoever asks whether it is up.
+  { path: 'upkeep', lazy: async () => ({ Component: (await import('./pages/Health')).Health }) },
   { path: 'journal', lazy: async () => ({ Component: (await import('./pages/Journal')).Journal }) },
   { path: '*', lazy: async () => ({ Component: (await import('./pages/Missing')).Missing }) },
 ];

@@ -118,7 +118,7 @@ export function Palette() {
           label: 'Check health now',
           leftSection: <IconHeartbeat size={18} aria-hidden />,
           onClick: () => {
-            void navigate('/health');
+            void navigate('/upkeep');
             checkHealth.mutate(undefined, { onError: toastProblem });
           },
         },

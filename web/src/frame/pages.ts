@@ -13,6 +13,6 @@ export const pages = [
   { to: '/runs', word: 'Runs', icon: IconPlayerPlay, key: 'r' },
   { to: '/units', word: 'Units', icon: IconServer2, key: 'u' },
   { to: '/jobs', word: 'Jobs', icon: IconCalendarTime, key: 'b' },
-  { to: '/health', word: 'Health', icon: IconHeartbeat, key: 'e' },
+  { to: '/upkeep', word: 'Health', icon: IconHeartbeat, key: 'e' },
   { to: '/journal', word: 'Journal', icon: IconNotebook, key: 'j' },
 ] as const;

@@ -86,7 +86,7 @@ function Row({ alert }: { alert: Alert }) {
               {many(alert.count, 'time')}, last <Ago at={alert.last_at} />
             </span>
           )}
-          {alert.deliveries > 0 && <span>told {many(alert.deliveries, 'time')}</span>}
+          {alert.deliveries > 1 && <span>told {many(alert.deliveries, 'time')}</span>}
           {alert.ended_at && (
             <span>
               {alert.state} <Ago at={alert.ended_at} />

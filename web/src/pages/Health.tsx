@@ -106,7 +106,8 @@ function say(value: number, measure: string | null): string {
 
 /** The figure as a bar, and where it begins to matter as a mark on it. */
 function Figure({ check: { value, threshold, measure, name } }: { check: HealthCheck }) {
-  if (value === null || threshold === null) return null;
+  // Where nothing at all is allowed, the sentence has said how many there are.
+  if (value === null || threshold === null || threshold <= 0) return null;
   const top = measure === 'share' ? 1 : Math.max(value, threshold) * 1.1 || 1;
   const part = (of: number) => `${Math.min(100, (of / top) * 100)}%`;
   return (

@@ -130,7 +130,7 @@ const needFaces: Record<string, { tone: Tone; icon: typeof IconLock; word: strin
 function needLink(need: NeedsYou): string {
   if (need.kind === 'unit_failed') return unitLink(need.subject);
   if (need.kind === 'run_failed') return `/runs/${encodeURIComponent(need.subject)}`;
-  if (need.kind === 'alert') return '/health';
+  if (need.kind === 'alert') return '/upkeep';
   return '/journal';
 }
 

@@ -129,7 +129,7 @@ function Past({ run }: { run: JobRun }) {
       </span>
       <span className={styles.words}>
         {words}
-        {said && <span className="mono dim"> {said}</span>}
+        {said && <span className="mono"> {said}</span>}
         {run.run && (
           <>
             {' '}
@@ -139,7 +139,7 @@ function Past({ run }: { run: JobRun }) {
           </>
         )}
         <span className="dim">
-          {' '}
+          {words && ' · '}
           {triggers[run.trigger] ?? run.trigger}
           {run.attempt > 1 && `, attempt ${run.attempt}`}
         </span>

@@ -11,7 +11,7 @@ import { ProblemNote } from '../parts/Problem';
 import { JobPill, OutcomePill } from '../parts/StatePill';
 import { Ago, Countdown } from '../parts/Time';
 import { useRowKeys } from '../parts/useRowKeys';
-import { firstLine, many } from '../parts/words';
+import { firstLine } from '../parts/words';
 import styles from './jobs.module.css';
 import classes from './pages.module.css';
 
@@ -24,7 +24,7 @@ export function Jobs() {
       {!data && (error ? <ProblemNote error={error} /> : <Waiting />)}
       {data && (
         <div className={classes.card}>
-          <div className={`${styles.row} ${classes.columns}`} aria-hidden="true">
+          <div className={`${styles.row} ${styles.titles} ${classes.columns}`} aria-hidden="true">
             <span>State</span>
             <span>Job</span>
             <span>Last run</span>
@@ -84,7 +84,7 @@ function Row({ job }: { job: Job }) {
             <span className={classes.cell}>
               <Ago at={last.ended_at ?? last.started_at} />
               {job.failures > 1 && (
-                <span className={styles.failures}>, {many(job.failures, 'failure')} in a row</span>
+                <span className={styles.failures}>, {job.failures} in a row</span>
               )}
             </span>
           </>

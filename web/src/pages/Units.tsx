@@ -53,8 +53,8 @@ export function Units() {
             <span>State</span>
             <span>Unit</span>
             <span>Why</span>
-            <span className={classes.end}>CPU</span>
-            <span className={classes.end}>Memory</span>
+            <span className={classes.roomy}>CPU</span>
+            <span className={classes.roomy}>Memory</span>
             <span className={classes.end}>Process</span>
             <span className={classes.end}>Up</span>
             <span className={classes.end}>Restarts</span>
@@ -103,10 +103,10 @@ function Row({ unit, samples }: { unit: Unit; samples: Sample[] }) {
           </span>
         )}
       </span>
-      <span className={classes.wide}>
+      <span className={`${classes.wide} ${classes.roomy}`}>
         <MiniUsage what="cpu" samples={samples} />
       </span>
-      <span className={classes.wide}>
+      <span className={`${classes.wide} ${classes.roomy}`}>
         <MiniUsage what="memory" samples={samples} />
       </span>
       <span className={`${classes.wide} ${classes.end} num mono`}>

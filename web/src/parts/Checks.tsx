@@ -91,9 +91,8 @@ function OneProbe({ question, says, probe, answers }: Props) {
             className={classes.strip}
             aria-label={`Answers: ${passed} of ${answers.length} passed`}
           >
-            {answers.map((answer, i) => (
-              // biome-ignore lint/suspicious/noArrayIndexKey: two answers may have one time.
-              <Answer key={`${answer.at} ${i}`} answer={answer} />
+            {answers.map((answer) => (
+              <Answer key={answer.at} answer={answer} />
             ))}
           </ol>
           {last && (

@@ -4,7 +4,7 @@ import { useQuery } from '@tanstack/react-query';
 import { useState } from 'react';
 import type { Sample, UnitDetail } from '../api/model';
 import { samplesQuery } from '../api/queries';
-import { useNow } from '../live/clock';
+import { duration, useNow } from '../live/clock';
 import { type Measured, minuteOf, type Point, pointOf } from '../live/usage';
 import { ProblemNote } from './Problem';
 import { Sparkline } from './Sparkline';
@@ -17,9 +17,8 @@ const faces = {
 } as const;
 
 const MINUTE = 60_000;
-/** Samples come every 5 s; one may be late. */
-const SAMPLE_GAP = 16_000;
-const MINUTE_GAP = 2.5 * MINUTE;
+/** What was measured less often than this was not measured. */
+const GAP = 2.5 * MINUTE;
 
 const ranges = {
   '5': { label: '5 min', minutes: 5, words: '5 min' },
@@ -31,15 +30,18 @@ type Range = keyof typeof ranges;
 export function Usage({ unit }: { unit: UnitDetail }) {
   const [range, setRange] = useState<Range>('5');
   const { minutes, words } = ranges[range];
-  const { data, error } = useQuery(samplesQuery(unit.name, minutes <= 5 ? 0 : minutes));
+  const { data, error } = useQuery(samplesQuery(unit.name, minutes));
   const reference = useNow();
   if (error && !data) return <ProblemNote error={error} />;
   const samples = data?.samples ?? [];
   const last = samples.at(-1);
-  const points = (what: Measured): Point[] =>
-    minutes <= 5
-      ? samples.map((sample) => pointOf(sample, what))
-      : (data?.minutes ?? []).map((minute) => minuteOf(minute, what));
+  const first = Date.parse(samples[0]?.at ?? '') || Number.POSITIVE_INFINITY;
+  const points = (what: Measured): Point[] => {
+    const old = (data?.minutes ?? []).map((minute) => minuteOf(minute, what));
+    const fresh = samples.map((sample) => pointOf(sample, what));
+    // Samples reach back as far as they were often; minutes know what was before.
+    return minutes > 5 ? old : [...old.filter((point) => point.at < first), ...fresh];
+  };
   const figure = (what: Measured, limit: number | null) => (
     <Figure
       what={what}
@@ -49,7 +51,6 @@ export function Usage({ unit }: { unit: UnitDetail }) {
       from={reference - minutes * MINUTE}
       until={reference}
       words={words}
-      gapMs={minutes <= 5 ? SAMPLE_GAP : MINUTE_GAP}
     />
   );
   return (
@@ -84,10 +85,9 @@ interface FigureProps {
   from: number;
   until: number;
   words: string;
-  gapMs: number;
 }
 
-function Figure({ what, now, points, limit, from, until, words, gapMs }: FigureProps) {
+function Figure({ what, now, points, limit, from, until, words }: FigureProps) {
   const { word, least, say } = faces[what];
   const seen = points.filter((point) => point.at >= from);
   const most = seen.length > 0 ? Math.max(...seen.map((point) => point.most)) : null;
@@ -107,7 +107,7 @@ function Figure({ what, now, points, limit, from, until, words, gapMs }: FigureP
         points={points}
         from={from}
         until={until}
-        gapMs={gapMs}
+        gapMs={GAP}
         least={least}
         limit={limit}
         label={`${word} ${[nowWords, mostWords, limitWords].filter((part) => part !== '').join(', ')}`}
@@ -118,23 +118,35 @@ function Figure({ what, now, points, limit, from, until, words, gapMs }: FigureP
   );
 }
 
+/** So many samples fill the picture in a row of a table. */
+const MINI_SAMPLES = 20;
+
 /** The same in a row of a table. */
 export function MiniUsage({ what, samples }: { what: Measured; samples: Sample[] }) {
   const { word, least, say } = faces[what];
   const points = samples.map((sample) => pointOf(sample, what));
+  const [first] = points;
   const last = points.at(-1);
-  if (!last) return <span className="dim">–</span>;
+  if (!first || !last) {
+    return (
+      <span className={classes.mini}>
+        <span className="dim">–</span>
+      </span>
+    );
+  }
   const most = Math.max(...points.map((point) => point.most));
+  const length = last.at - first.at;
+  const each = points.length > 1 ? length / (points.length - 1) : 1000;
   return (
     <span className={classes.mini}>
       <span className="num">{say(last.value)}</span>
       <Sparkline
         points={points}
-        from={last.at - 100_000}
+        from={last.at - (MINI_SAMPLES - 1) * each}
         until={last.at}
-        gapMs={SAMPLE_GAP}
+        gapMs={GAP}
         least={least}
-        label={`${word} now ${say(last.value)}, at most ${say(most)} in 2 min`}
+        label={`${word} now ${say(last.value)}, at most ${say(most)} in ${duration(length)}`}
         width={56}
         height={20}
       />
