@@ -9,7 +9,7 @@ use orkestra_agents::discover::{Discovery, discover};
 use orkestra_core::event::Draft;
 use orkestra_core::id::RunId;
 use orkestra_core::job::Jobs;
-use orkestra_core::job::spec::{JobName, JobSpec};
+use orkestra_core::job::spec::{Action, JobName, JobSpec};
 use orkestra_core::run::{Run, RunInput, RunState};
 use orkestra_core::signal::Signal;
 use orkestra_core::unit::probe::Check;
@@ -287,9 +287,13 @@ impl Handle {
     pub async fn check_secrets(&self, of: Option<&str>) -> Vec<CheckedSecret> {
         let units = self.units().into_iter().map(|unit| (unit.name.to_string(), unit.spec.env));
         let agents = read(&self.view.agents).into_iter().map(|(name, agent)| (name, agent.env));
+        let jobs = self.jobs().into_iter().filter_map(|job| match job.spec.action {
+            Action::Command { env, .. } => Some((format!("job:{}", job.name), env)),
+            Action::Run { .. } | Action::Builtin { .. } => None,
+        });
         let mut checked = Vec::new();
-        for (name, env) in units.chain(agents) {
-            if of.is_none_or(|of| of == name) {
+        for (name, env) in units.chain(agents).chain(jobs) {
+            if of.is_none_or(|of| names_secret_owner(of, &name)) {
                 checked.extend(self.view.secrets.check(&env, &name).await);
             }
         }
@@ -385,4 +389,9 @@ impl Handle {
         let mut closed = self.view.closed.subscribe();
         let _dispatcher_gone = closed.wait_for(|closed| *closed).await;
     }
+}
+
+/// Whether a person who wrote `asked` means this unit, agent or job (`job:NAME`).
+pub fn names_secret_owner(asked: &str, name: &str) -> bool {
+    asked == name || name.strip_prefix("job:") == Some(asked)
 }

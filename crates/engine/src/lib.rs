@@ -36,7 +36,7 @@ pub use backup::{BACKUPS, backup_name, backup_place};
 pub use builtin::BUILTINS;
 pub use effect::{Settled, Settlement, Tested, effect_title, effect_to};
 pub use error::Error;
-pub use handle::{Handle, NewRun, StoreState};
+pub use handle::{Handle, NewRun, StoreState, names_secret_owner};
 pub use health::{Checked, from_outside};
 pub use options::{Agents, Options};
 pub use probe::Answer;

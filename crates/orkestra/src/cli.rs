@@ -438,7 +438,7 @@ pub(crate) enum Config {
 pub(crate) enum Secret {
     /// Say for each reference (env:, file:, op://) whether its value is there; never the value
     Check {
-        /// Only those of this unit or agent
+        /// Only those of this unit, agent or job
         name: Option<String>,
         /// Those of all units and agents, as without a name
         #[arg(long, conflicts_with = "name")]

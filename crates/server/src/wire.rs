@@ -683,7 +683,7 @@ pub struct ShutdownRequest {
 #[derive(Debug, Clone, Default, Serialize, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct SecretCheck {
-    /// Only those of this unit or agent.
+    /// Only those of this unit, agent or job (`job:NAME`).
     #[serde(default)]
     pub of: Option<String>,
 }
@@ -698,7 +698,7 @@ pub struct SecretList {
 /// One reference; its value is never told.
 #[derive(Debug, Clone, Serialize, Deserialize, ToSchema)]
 pub struct SecretView {
-    /// The unit or agent that needs it.
+    /// The unit, agent or job (`job:NAME`) that needs it.
     pub of: String,
     /// The variable it is for.
     pub variable: String,

@@ -4,7 +4,8 @@ use super::{Context, Outcome};
 use crate::cli::Secret;
 use crate::exit::{Code, Failure};
 use crate::terminal::{self, Color, harmless, paint};
-use orkestra_engine::Secrets;
+use orkestra_core::job::spec::Action;
+use orkestra_engine::{Secrets, names_secret_owner};
 use orkestra_server::client;
 use orkestra_server::wire::{SecretCheck, SecretList, SecretView};
 
@@ -39,8 +40,13 @@ async fn here(context: &Context, of: Option<&str>) -> Result<SecretList, Failure
     let secrets = Secrets::new(context.surroundings.for_units());
     let units = settings.units.iter().map(|(name, unit)| (name.to_string(), &unit.env));
     let agents = settings.agents.iter().map(|(name, agent)| (name.clone(), &agent.env));
+    let jobs = settings.jobs.iter().filter_map(|(name, job)| match &job.action {
+        Action::Command { env, .. } => Some((format!("job:{name}"), env)),
+        Action::Run { .. } | Action::Builtin { .. } => None,
+    });
     let mut list = SecretList::default();
-    for (name, env) in units.chain(agents).filter(|(name, _)| of.is_none_or(|of| of == name)) {
+    let all = units.chain(agents).chain(jobs);
+    for (name, env) in all.filter(|(name, _)| of.is_none_or(|of| names_secret_owner(of, name))) {
         let checked = secrets.check(env, &name).await;
         list.secrets.extend(checked.into_iter().map(SecretView::from));
     }
@@ -49,10 +55,14 @@ async fn here(context: &Context, of: Option<&str>) -> Result<SecretList, Failure
 
 fn refuse_unknown(context: &Context, name: &str) -> Result<(), Failure> {
     let settings = context.load()?.settings;
-    if settings.units.contains_key(name) || settings.agents.contains_key(name) {
+    let job = name.strip_prefix("job:").unwrap_or(name);
+    if settings.units.contains_key(name)
+        || settings.agents.contains_key(name)
+        || settings.jobs.contains_key(job)
+    {
         return Ok(());
     }
-    let message = format!("there is no unit or agent named {name}");
+    let message = format!("there is no unit, agent or job named {name}");
     Err(Failure::new(Code::NotFound, message).hint("orkestra secret check looks at all of them"))
 }
 

@@ -1,6 +1,7 @@
 //! Backup, restore and upgrade on the real binary.
 
 use crate::harness::{Home, ORKESTRA, text};
+use orkestra_core::event::{Cause, Draft, Topic};
 use orkestra_core::id::EffectId;
 use orkestra_engine::{RealWorld, World};
 use orkestra_store::{EffectState, NewEffect, Options, Store};
@@ -210,4 +211,86 @@ fn a_database_of_the_first_release_opens_is_brought_up_to_date_and_verifies() {
     assert_eq!(runs["runs"][0]["state"], "reported", "{runs}");
     home.down();
     home.ok(&["audit", "verify"]);
+}
+
+#[test]
+fn a_restore_beside_living_units_doubles_no_process_and_tells_of_each_it_ends() {
+    let one = format!("units: {{ a: {{ command: {SLEEP} }}, b: {{ command: {SLEEP} }} }}");
+    let mut home = Home::new(&one);
+    home.up();
+    let (a, b) = (home.pid("a"), home.pid("b"));
+    let made = home.api("POST", "/api/v1/backups", "{}");
+    assert_eq!(made.status, 201, "{}", made.body);
+    let path = made.json()["path"].as_str().unwrap().to_owned();
+    // Newer than the backup: another life of b, and all of c.
+    home.configure(&format!(
+        "units: {{ a: {{ command: {SLEEP} }}, b: {{ command: {SLEEP} }}, c: {{ command: {SLEEP} }} }}"
+    ));
+    home.ok(&["config", "reload"]);
+    home.ok(&["unit", "restart", "b"]);
+    let newer = home.wait("another life of b", || {
+        let pid = home.unit("b")["pid"].as_i64()?;
+        (pid != i64::from(b)).then_some(i32::try_from(pid).unwrap())
+    });
+    let c = home.pid("c");
+    // The shims have heard of daemons that the backup knows nothing of.
+    for _ in 0..3 {
+        home.kill_daemon();
+        home.up();
+        assert_eq!((home.pid("a"), home.pid("b"), home.pid("c")), (a, newer, c));
+    }
+    home.kill_daemon();
+    home.configure(&one);
+    home.json(&["backup", "restore", &path, "--yes"]);
+    assert!([a, newer, c].into_iter().all(crate::harness::is_alive), "a restore ends nothing");
+
+    home.up();
+    assert_eq!(home.pid("a"), a, "what the backup knows is taken over");
+    let again = home.wait("b to live again", || {
+        let pid = home.unit("b")["pid"].as_i64()?;
+        (pid != i64::from(b)).then_some(i32::try_from(pid).unwrap())
+    });
+    home.wait("both strays to be told of", || {
+        let told = home.events("unit.stray_stopped");
+        let pids: Vec<i64> = told.iter().filter_map(|e| e["body"]["pid"].as_i64()).collect();
+        [newer, c].iter().all(|pid| pids.contains(&i64::from(*pid))).then_some(())
+    });
+    home.wait("both strays to be gone", || {
+        (!crate::harness::is_alive(newer) && !crate::harness::is_alive(c)).then_some(())
+    });
+    assert_ne!(again, newer);
+    // Two shims, and one process below each.
+    home.wait("nothing to be there twice", || (home.processes().len() == 4).then_some(()));
+    assert_eq!(home.events("unit.adopted").iter().filter(|e| e["subject"] == "a").count(), 1);
+    home.ok(&["audit", "verify"]);
+    home.down();
+    assert!(home.processes().is_empty(), "nothing is left");
+}
+
+#[test]
+fn bodies_in_files_of_their_own_are_part_of_a_backup() {
+    let mut home = Home::new("{}");
+    home.up();
+    home.down();
+    let long = "a long body ".repeat(3_000);
+    let body = serde_json::json!({ "text": long });
+    let draft = Draft::new("test.long", Topic::Daemon, "daemon", "test", body);
+    store(&home).write_blocking(move |tx| tx.append(&[draft.because(Cause::Root)])).unwrap();
+    let made = backup(&home);
+    let blobs = made.join("blobs");
+    let shelf = std::fs::read_dir(&blobs).unwrap().next().unwrap().unwrap().path();
+    let copy = std::fs::read_dir(&shelf).unwrap().next().unwrap().unwrap().path();
+    assert!(std::fs::read_to_string(&copy).unwrap().contains("a long body"));
+    // What is put back comes from the backup alone.
+    std::fs::remove_dir_all(home.data().join("blobs")).unwrap();
+    home.ok(&["backup", "restore", made.to_str().unwrap(), "--yes"]);
+    home.ok(&["audit", "verify"]);
+    home.up();
+    let event = home.events("test.long").pop().unwrap();
+    assert_eq!(event["body"]["text"], long.as_str());
+    home.down();
+    // One that lacks a body is no whole one.
+    std::fs::remove_file(&copy).unwrap();
+    let said = home.fails(&["backup", "restore", made.to_str().unwrap(), "--yes"], 7);
+    assert!(said.contains("blobs/"), "{said}");
 }

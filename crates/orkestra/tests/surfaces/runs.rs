@@ -458,3 +458,44 @@ fn a_run_that_was_refused_since_nothing_could_be_written_does_not_appear_later()
     assert_eq!(run["state"], "reported", "{run}");
     home.ok(&["audit", "verify"]);
 }
+
+#[test]
+fn a_job_that_asks_an_agent_begins_one_run_also_when_the_daemon_is_killed_meanwhile() {
+    let mut home = Home::new("");
+    let ran = home.dir.join("ran");
+    let agent =
+        home.script("agent.sh", &format!("#!/bin/sh\ncat >> {0}; echo >> {0}\n", ran.display()));
+    let target = repository(&home);
+    home.configure(&format!(
+        "agents:\n  helper: {{ kind: script, command: [\"{}\"] }}\njobs:\n  health: {{ enabled: false }}\n  \
+         digest: {{ every: 1h, run: say what changed, agent: helper, target: \"{}\" }}\n",
+        agent.display(),
+        target.display()
+    ));
+    let runs = |home: &Home| home.json(&["run", "list"])["runs"].as_array().expect("runs").clone();
+    home.up();
+    home.ok(&["job", "run", "digest", "--wait"]);
+    let first = runs(&home);
+    assert_eq!((first.len(), &first[0]["prompt"]), (1, &json!("say what changed")));
+    assert_eq!((&first[0]["agent"], &first[0]["state"]), (&json!("helper"), &json!("reported")));
+
+    for number in 2..5 {
+        let asked = home.api("POST", "/api/v1/jobs/digest/run", r#"{"force": true}"#).json();
+        assert_eq!((&asked["outcome"], &asked["number"]), (&json!("started"), &json!(number)));
+        home.kill_daemon();
+        home.up();
+        home.wait("the job to end, well or not", || {
+            (home.json(&["job", "show", "digest"])["state"] != "running").then_some(())
+        });
+    }
+    let started = home.events("job.started").len();
+    let ended = home.events("job.finished").len() + home.events("job.failed").len();
+    assert_eq!((started, ended), (4, 4), "each is told of once");
+    let created = home.events("run.created").len();
+    assert_eq!(created, runs(&home).len());
+    assert!(created <= started, "{created} runs of {started}");
+    let asked = std::fs::read_to_string(&ran).expect("what was asked").lines().count();
+    assert!(asked <= created, "an agent was asked {asked} times in {created} runs");
+    home.down();
+    assert!(home.processes().is_empty());
+}

@@ -213,3 +213,24 @@ fn a_value_that_only_looks_like_a_reference_is_refused_with_its_place() {
         "{said}"
     );
 }
+
+#[test]
+fn jobs_are_checked_too_with_a_daemon_and_without() {
+    let mut home = Home::new(
+        "units: { sync: { command: [sleep, \"1000000\"] } }\njobs:\n  \
+         sync: { every: 1h, command: [\"true\"], env: { P: \"env:OUTER\", Q: \"env:NOT_THERE\" } }\n",
+    );
+    home.env.push(("OUTER".into(), FROM_ENV.into()));
+    for with_daemon in [false, true] {
+        if with_daemon {
+            home.up();
+        }
+        let said = home.run(&["secret", "check", "sync"]);
+        assert_eq!(said.status.code(), Some(6));
+        let said = text(&said.stdout);
+        assert!(said.contains("✓ job:sync: P from env:OUTER"), "{said}");
+        assert!(said.contains("✗ job:sync: Q from env:NOT_THERE"), "{said}");
+        assert_eq!(home.run(&["secret", "check", "job:sync"]).status.code(), Some(6));
+        home.fails(&["secret", "check", "job:nobody"], 6);
+    }
+}
