@@ -6,7 +6,7 @@ use crate::instance::describe;
 use orkestra_core::job::spec::Builtin;
 
 /// Those that this version has.
-pub const BUILTINS: &[Builtin] = &[Builtin::Health];
+pub const BUILTINS: &[Builtin] = &[Builtin::Health, Builtin::Prune];
 
 /// Does it; in one sentence what it did, or why it could not.
 pub(crate) async fn run(builtin: Builtin, handle: &Handle, actor: &str) -> Result<String, String> {
@@ -17,6 +17,9 @@ pub(crate) async fn run(builtin: Builtin, handle: &Handle, actor: &str) -> Resul
                 Err(format!("What was found could not be written: {}.", describe(&error)))
             }
         },
-        Builtin::Prune => Err("This version cannot prune.".to_owned()),
+        Builtin::Prune => match handle.prune(false, actor).await {
+            Ok(pruned) => Ok(pruned.summary()),
+            Err(error) => Err(format!("Not all that is old is gone: {}.", describe(&error))),
+        },
     }
 }

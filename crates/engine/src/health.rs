@@ -9,6 +9,7 @@ use orkestra_core::event::{Draft, Topic};
 use orkestra_core::health::{
     self, Daemon, Facts, Integrity, Level, Outbox, Report, Room, Thresholds, Units, Writing,
 };
+use orkestra_core::job::Job;
 use orkestra_core::unit::{State, Unit};
 use orkestra_host::machine;
 use orkestra_store::{EffectState, Error as StoreError};
@@ -109,6 +110,12 @@ fn count_units(units: &[Unit]) -> Units {
     counted
 }
 
+/// Jobs that failed again and again, by name.
+fn failing(jobs: &[Job]) -> Vec<String> {
+    let failing = jobs.iter().filter(|job| job.failures >= CRASHES_IN_A_ROW);
+    failing.map(|job| job.name.to_string()).collect()
+}
+
 impl Handle {
     /// Looks at the house now; changes nothing.
     ///
@@ -144,7 +151,7 @@ impl Handle {
             },
             integrity,
             units: count_units(&self.units()),
-            jobs_failing: Vec::new(),
+            jobs_failing: failing(&self.jobs()),
             outbox,
         });
         Ok(health::report(&facts, &self.upkeep().thresholds))

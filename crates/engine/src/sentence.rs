@@ -95,6 +95,13 @@ pub fn sentence(event: &Event) -> String {
         kind if kind.starts_with("alert.") => alert_sentence(kind, body),
         kind if kind.starts_with("effect.") => effect_sentence(kind, body),
         "health.changed" => health_sentence(body),
+        "prune.done" => format!(
+            "Pruned: {} of what was old enough, {} freed.",
+            body.get("counts")
+                .and_then(Value::as_object)
+                .map_or(0, |counts| { counts.values().filter_map(Value::as_u64).sum::<u64>() }),
+            orkestra_core::health::bytes(number(body, "bytes"))
+        ),
         "health.repaired" => {
             let repairs = body.get("repairs").and_then(Value::as_array).map_or(0, Vec::len);
             let first = body.pointer("/repairs/0").map(|one| text(one, "what")).unwrap_or_default();

@@ -3,6 +3,7 @@
 
 use orkestra_connectors::Notification;
 use orkestra_core::health::Thresholds;
+use orkestra_core::span::Span;
 use std::collections::BTreeMap;
 
 /// Thresholds and whatever else belongs to keeping house.
@@ -10,6 +11,47 @@ use std::collections::BTreeMap;
 pub struct Upkeep {
     /// From where on a figure of the health report is too high or too low.
     pub thresholds: Thresholds,
+    /// How long things are kept.
+    pub retention: Retention,
     /// Who is told of alerts, by name.
     pub notifications: BTreeMap<String, Notification>,
+}
+
+/// How long things are kept; without a time for ever.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Retention {
+    /// Rotated logs, and logs of units and jobs that left the configuration.
+    pub logs: Option<Span>,
+    /// Events.
+    pub journal: Option<Span>,
+    /// Large bodies of events.
+    pub blobs: Option<Span>,
+    /// Worktrees of runs that ended, if all in them is committed.
+    pub worktrees: Option<Span>,
+    /// What is in the trash.
+    pub trash: Option<Span>,
+    /// Alerts that are over, and what was sent for them.
+    pub alerts: Option<Span>,
+}
+
+impl Retention {
+    /// Without any configuration: the journal forgets nothing.
+    pub const DEFAULT: Self = Self {
+        logs: Some(days(30)),
+        journal: None,
+        blobs: None,
+        worktrees: Some(days(14)),
+        trash: Some(days(30)),
+        alerts: Some(days(90)),
+    };
+}
+
+impl Default for Retention {
+    fn default() -> Self {
+        Self::DEFAULT
+    }
+}
+
+const fn days(count: u64) -> Span {
+    Span::from_secs(count * 86_400)
 }

@@ -153,6 +153,22 @@ pub async fn remove_worktree(repository: &Path, path: &Path) -> Result<(), Error
     Ok(())
 }
 
+/// Takes a worktree whose folder is gone from the repository's list; its branch stays.
+pub async fn forget_worktree(repository: &Path, path: &Path) -> Result<(), Error> {
+    if path.exists() {
+        // Git would delete it.
+        let message = format!("{} is still there", path.display());
+        return Err(Error::Refused { command: "worktree remove".to_owned(), message });
+    }
+    remove_worktree(repository, path).await
+}
+
+/// Whether a branch or tag leads to what is checked out, so that it stays when the worktree goes.
+pub async fn is_on_a_branch(worktree: &Path) -> Result<bool, Error> {
+    let arguments = ["for-each-ref", "--count=1", "--contains=HEAD", "refs/heads", "refs/tags"];
+    Ok(!checked(worktree, &arguments, ASK).await?.stdout.is_empty())
+}
+
 fn said(answer: &Captured) -> String {
     String::from_utf8_lossy(&answer.stderr).trim().to_owned()
 }

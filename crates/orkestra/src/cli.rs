@@ -44,6 +44,8 @@ pub(crate) enum Command {
     Doctor(Json),
     /// Show how the house is: disk, memory, database, journal, units; the exit code says it too
     Health(Health),
+    /// Take away what is older than the configuration wants it kept
+    Prune(Prune),
     /// Show alerts and settle them
     #[command(subcommand)]
     Alert(Alert),
@@ -139,6 +141,15 @@ pub(crate) struct Health {
     /// Also recompute the whole journal, and write down what changed
     #[arg(long)]
     pub(crate) check: bool,
+    #[command(flatten)]
+    pub(crate) json: Json,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Prune {
+    /// Only say what it would be
+    #[arg(long)]
+    pub(crate) dry_run: bool,
     #[command(flatten)]
     pub(crate) json: Json,
 }

@@ -18,6 +18,7 @@ mod job;
 pub(crate) mod keep;
 mod logs;
 mod man;
+mod prune;
 mod run;
 mod secret;
 mod service;
@@ -90,6 +91,7 @@ pub(crate) async fn run(cli: Cli, surroundings: Surroundings) -> ExitCode {
         Command::Status(args) => status::run(context, args).await,
         Command::Top(args) => top::run(context, args).await,
         Command::Doctor(args) => doctor::run(context, args).await,
+        Command::Prune(args) => prune::run(context, args).await,
         Command::Alert(args) => alert::run(context, args).await,
         Command::Notify(args) => alert::notify(context, args).await,
         Command::Effect(args) => effect::run(context, args).await,

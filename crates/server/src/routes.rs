@@ -85,6 +85,7 @@ fn protected_routes() -> OpenApiRouter<App> {
         .routes(routes!(effect::settle))
         .routes(routes!(health::show))
         .routes(routes!(health::check))
+        .routes(routes!(health::prune))
         .routes(routes!(secret::check))
         .routes(routes!(metrics::metrics))
         .routes(routes!(backup::list, backup::create))

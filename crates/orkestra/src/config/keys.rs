@@ -90,6 +90,8 @@ pub(crate) enum Ty {
     Units(&'static Section),
     /// Agents by name.
     Agents(&'static Section),
+    /// A length of time, or `forever`.
+    Keep,
     /// Others by name.
     Named(&'static Section),
     /// Jobs by name.
@@ -156,6 +158,13 @@ pub(crate) const ROOT: Section = Section {
             default: "{}",
             example: "{ ops: { kind: webhook, url: \"https://hooks.example/orkestra\" } }",
             doc: "Who is told of alerts, by name.",
+        },
+        Key {
+            name: "retention",
+            ty: Sub(&upkeep::RETENTION),
+            default: "",
+            example: "{ logs: 7d }",
+            doc: "How long things are kept.",
         },
         Key {
             name: "health",

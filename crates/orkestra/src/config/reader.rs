@@ -354,6 +354,7 @@ pub(crate) fn expectation(ty: Ty) -> String {
         Ty::Text => "a text".to_owned(),
         Ty::Bool => "true or false".to_owned(),
         Ty::Span => "a length of time such as 500ms, 5s, 1m30s, 1h or 1d".to_owned(),
+        Ty::Keep => "a length of time such as 12h or 30d, or forever".to_owned(),
         Ty::Factor => "a number from 1 to 1000".to_owned(),
         Ty::Share => "a number from 0 to 1".to_owned(),
         Ty::Limit => "a number from 1, or none".to_owned(),
@@ -423,6 +424,15 @@ pub(crate) fn boolean(text: &str) -> Result<bool, Bad> {
 /// A length of time.
 pub(crate) fn span(text: &str) -> Result<Span, Bad> {
     text.parse().map_err(|_| Bad::new(text, "a length of time", expectation(Ty::Span)))
+}
+
+/// How long something is kept; `forever` is no time.
+pub(crate) fn keep(text: &str) -> Result<Option<Span>, Bad> {
+    if text == "forever" {
+        return Ok(None);
+    }
+    let bad = || Bad::new(text, "a time to keep something", expectation(Ty::Keep));
+    text.parse().map(Some).map_err(|_| bad())
 }
 
 /// A growth factor.

@@ -71,6 +71,7 @@ fn of(ty: Ty) -> Value {
             ],
             "examples": ["500ms", "5s", "1m30s", "1h"],
         }),
+        Ty::Keep => json!({"anyOf": [of(Ty::Span), {"enum": ["forever"]}]}),
         Ty::Factor => json!({"type": "number", "minimum": 1, "maximum": 1000}),
         Ty::Share => json!({"type": "number", "minimum": 0, "maximum": 1}),
         Ty::Chance => json!({"anyOf": [

@@ -7,8 +7,10 @@ use orkestra_connectors::Notification;
 use orkestra_core::health::Thresholds;
 use orkestra_core::job::schedule::Schedule;
 use orkestra_core::job::spec::{Action, JobSpec};
+use orkestra_core::span::Span;
 use orkestra_core::unit::probe::Probe;
 use orkestra_core::unit::spec::UnitSpec;
+use orkestra_engine::Retention;
 use serde_json::{Map, Value, json};
 use std::collections::BTreeMap;
 use std::fmt::Write;
@@ -29,6 +31,7 @@ pub(crate) fn values(settings: &Settings) -> Value {
         "agents": agents,
         "notifications": notifications(&settings.upkeep.notifications),
         "jobs": jobs,
+        "retention": retention(&settings.upkeep.retention),
         "health": thresholds(&settings.upkeep.thresholds),
         "telemetry": {
             "otlp": settings.telemetry.otlp.as_deref().unwrap_or("none"),
@@ -175,6 +178,18 @@ fn job_value(job: &JobSpec) -> Value {
         Action::Builtin { builtin } => value["builtin"] = json!(builtin),
     }
     value
+}
+
+fn retention(of: &Retention) -> Value {
+    let keep = |span: Option<Span>| span.map_or_else(|| json!("forever"), |span| json!(span));
+    json!({
+        "logs": keep(of.logs),
+        "journal": keep(of.journal),
+        "blobs": keep(of.blobs),
+        "worktrees": keep(of.worktrees),
+        "trash": keep(of.trash),
+        "alerts": keep(of.alerts),
+    })
 }
 
 fn thresholds(of: &Thresholds) -> Value {

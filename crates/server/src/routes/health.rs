@@ -1,9 +1,10 @@
 //! The health of the house.
 
 use crate::Problem;
+use crate::extract::Body;
 use crate::guard::Actor;
 use crate::listen::App;
-use crate::wire::{HealthReport, RepairView};
+use crate::wire::{HealthReport, PruneItem, PruneRequest, PruneView, RepairView};
 use axum::Json;
 use axum::extract::State;
 use orkestra_core::health::Report;
@@ -56,4 +57,26 @@ pub(crate) async fn check(
 ) -> Result<Json<HealthReport>, Problem> {
     let checked = app.engine.check_health(true, actor.0).await?;
     with_repairs(&app, &checked.report).await
+}
+
+/// Takes away what is older than the configuration wants it kept.
+#[utoipa::path(post, path = "/api/v1/prune", request_body = PruneRequest,
+    responses((status = 200, body = PruneView)))]
+pub(crate) async fn prune(
+    State(app): State<App>,
+    actor: Actor,
+    Body(request): Body<PruneRequest>,
+) -> Result<Json<PruneView>, Problem> {
+    let pruned = app.engine.prune(request.dry_run, actor.0).await?;
+    let summary = pruned.summary();
+    let items = pruned.items.into_iter();
+    Ok(Json(PruneView {
+        dry_run: request.dry_run,
+        summary,
+        counts: pruned.counts,
+        bytes: pruned.bytes,
+        items: items
+            .map(|item| PruneItem { what: item.what, name: item.name, bytes: item.bytes })
+            .collect(),
+    }))
 }

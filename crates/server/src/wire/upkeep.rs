@@ -3,6 +3,7 @@
 use orkestra_core::alert::Alert;
 use orkestra_core::health::{Check, Report};
 use serde::{Deserialize, Serialize};
+use std::collections::BTreeMap;
 use utoipa::ToSchema;
 
 /// One thing that was looked at.
@@ -171,4 +172,39 @@ impl From<&Alert> for AlertView {
             ended_at: alert.ended_at.map(|at| at.to_string()),
         }
     }
+}
+
+/// How to prune.
+#[derive(Debug, Clone, Serialize, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct PruneRequest {
+    /// Only say what it would be.
+    #[serde(default)]
+    pub dry_run: bool,
+}
+
+/// Something that was taken away, or would be.
+#[derive(Debug, Clone, Serialize, Deserialize, ToSchema)]
+pub struct PruneItem {
+    /// `log`, `worktree`, `trash`, `journal`, `body`, `alert`, `effect`.
+    pub what: String,
+    /// Which one.
+    pub name: String,
+    /// Room that it took.
+    pub bytes: u64,
+}
+
+/// What was taken away, or would be.
+#[derive(Debug, Clone, Serialize, Deserialize, ToSchema)]
+pub struct PruneView {
+    /// Whether nothing was done.
+    pub dry_run: bool,
+    /// In one sentence.
+    pub summary: String,
+    /// How many of each sort.
+    pub counts: BTreeMap<String, u64>,
+    /// Room that they took.
+    pub bytes: u64,
+    /// The first hundred of them.
+    pub items: Vec<PruneItem>,
 }

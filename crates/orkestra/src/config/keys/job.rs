@@ -153,4 +153,4 @@ pub(crate) const RETRY: Section = Section {
 };
 
 /// What Orkestra itself can do on a timetable.
-pub(crate) const BUILTINS: [&str; 1] = ["health"];
+pub(crate) const BUILTINS: [&str; 2] = ["health", "prune"];

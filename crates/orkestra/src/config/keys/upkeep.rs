@@ -1,6 +1,6 @@
 //! The keys about the house itself.
 
-use super::Ty::{Factor, Share, Size, Text, Variables, Word};
+use super::Ty::{Factor, Keep, Share, Size, Text, Variables, Word};
 use super::{Key, Section};
 
 /// From where on a figure is too high or too low.
@@ -106,6 +106,56 @@ pub(crate) const NOTIFICATION: Section = Section {
             default: "warning",
             example: "critical",
             doc: "Alerts below this level are not sent.",
+        },
+    ],
+};
+
+/// How long things are kept.
+pub(crate) const RETENTION: Section = Section {
+    name: "retention",
+    short: None,
+    keys: &[
+        Key {
+            name: "logs",
+            ty: Keep,
+            default: "30d",
+            example: "7d",
+            doc: "Rotated logs, and logs of units and jobs that left the configuration.",
+        },
+        Key {
+            name: "journal",
+            ty: Keep,
+            default: "forever",
+            example: "365d",
+            doc: "Events; older ones are exported into archive/ and removed.",
+        },
+        Key {
+            name: "blobs",
+            ty: Keep,
+            default: "forever",
+            example: "90d",
+            doc: "Bodies of events over 16 KB; older ones are erased, and an event says so.",
+        },
+        Key {
+            name: "worktrees",
+            ty: Keep,
+            default: "14d",
+            example: "3d",
+            doc: "Worktrees of runs that ended, if all in them is committed and on a branch; they go to the trash.",
+        },
+        Key {
+            name: "trash",
+            ty: Keep,
+            default: "30d",
+            example: "7d",
+            doc: "What is in the trash.",
+        },
+        Key {
+            name: "alerts",
+            ty: Keep,
+            default: "90d",
+            example: "30d",
+            doc: "Alerts that are over, and what was sent for them.",
         },
     ],
 };

@@ -1,19 +1,37 @@
 //! Reads what the file says about the house itself.
 
 use super::super::Origin;
-use super::super::keys::upkeep::{HEALTH, NOTIFICATION};
+use super::super::keys::upkeep::{HEALTH, NOTIFICATION, RETENTION};
 use super::super::problem::Problem;
 use super::super::reader::{self, Fields, KeyPath, Reader};
 use super::super::yaml::Entry;
 use orkestra_connectors::{Kind, Notification, check_url};
 use orkestra_core::health::Level;
 use orkestra_core::health::Thresholds;
-use orkestra_engine::Upkeep;
+use orkestra_engine::{Retention, Upkeep};
 use std::collections::BTreeMap;
 
 /// Everything about the house.
 pub(super) fn read(top: &Fields<'_>, reader: &mut Reader) -> Upkeep {
-    Upkeep { thresholds: thresholds(top, reader), notifications: notifications(top, reader) }
+    Upkeep {
+        thresholds: thresholds(top, reader),
+        retention: retention(top, reader),
+        notifications: notifications(top, reader),
+    }
+}
+
+fn retention(top: &Fields<'_>, reader: &mut Reader) -> Retention {
+    let base = Retention::DEFAULT;
+    let f = reader.section(top.get("retention"), top.path.join("retention"), &RETENTION);
+    let mut keep = |name, default| reader.value(&f, name, (default, Origin::Default), reader::keep);
+    Retention {
+        logs: keep("logs", base.logs),
+        journal: keep("journal", base.journal),
+        blobs: keep("blobs", base.blobs),
+        worktrees: keep("worktrees", base.worktrees),
+        trash: keep("trash", base.trash),
+        alerts: keep("alerts", base.alerts),
+    }
 }
 
 fn notifications(top: &Fields<'_>, reader: &mut Reader) -> BTreeMap<String, Notification> {
