@@ -103,17 +103,19 @@ function Figure({ what, now, points, limit, from, until, words }: FigureProps) {
           {[mostWords, limitWords].filter((part) => part !== '').join(' · ')}
         </span>
       </div>
-      <Sparkline
-        points={points}
-        from={from}
-        until={until}
-        gapMs={GAP}
-        least={least}
-        limit={limit}
-        label={`${word} ${[nowWords, mostWords, limitWords].filter((part) => part !== '').join(', ')}`}
-        width={360}
-        height={44}
-      />
+      {seen.length > 0 && (
+        <Sparkline
+          points={points}
+          from={from}
+          until={until}
+          gapMs={GAP}
+          least={least}
+          limit={limit}
+          label={`${word} ${[nowWords, mostWords, limitWords].filter((part) => part !== '').join(', ')}`}
+          width={360}
+          height={44}
+        />
+      )}
     </div>
   );
 }
