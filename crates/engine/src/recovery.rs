@@ -90,19 +90,7 @@ pub async fn start(mut options: Options, tasks: &Tasks) -> Result<Handle, Error>
         samples: crate::sample::Samples::default(),
         creating: tokio::sync::Mutex::new(()),
     });
-    let handle = Handle {
-        inbox: outbox.clone(),
-        view: Arc::clone(&view),
-        store: options.store.clone(),
-        world: Arc::clone(&options.world),
-        home: options.home.clone(),
-        path: options
-            .env
-            .iter()
-            .find(|(name, _)| name == "PATH")
-            .map(|(_, value)| value.clone())
-            .unwrap_or_default(),
-    };
+    let handle = handle_of(&options, &outbox, &view);
     let actors = || {
         let (options, launcher) = (options.clone(), Arc::clone(&launcher));
         Actors::new(options, term, launcher, outbox.clone(), tasks.clone(), secrets.clone())
@@ -146,6 +134,18 @@ pub async fn start(mut options: Options, tasks: &Tasks) -> Result<Handle, Error>
     crate::alert::watch(&handle, tasks);
     crate::effect::watch(&handle, tasks);
     Ok(handle)
+}
+
+fn handle_of(options: &Options, outbox: &mpsc::Sender<Message>, view: &Arc<View>) -> Handle {
+    let path = options.env.iter().find(|(name, _)| name == "PATH");
+    Handle {
+        inbox: outbox.clone(),
+        view: Arc::clone(view),
+        store: options.store.clone(),
+        world: Arc::clone(&options.world),
+        home: options.home.clone(),
+        path: path.map(|(_, value)| value.clone()).unwrap_or_default(),
+    }
 }
 
 /// Where alerts begin, and what the outbox was at. Units come first: on a full disk this waits for

@@ -384,6 +384,6 @@ mod tests {
             ring.add(&target(1, Limits::default()), &tree(0, 1), Timestamp::UNIX_EPOCH, now);
         }
         assert_eq!((ring.samples.len(), ring.window.len()), (RING, 0));
-        assert!(std::mem::size_of::<Sample>() <= 48);
+        assert!(size_of::<Sample>() <= 48);
     }
 }

@@ -186,9 +186,9 @@ impl Secrets {
 
     async fn fetch(&self, reference: &Reference) -> Result<Found, Missing> {
         match reference {
-            Reference::Env(name) => self.from_env(name),
-            Reference::File(path) => self.from_file(path).await,
-            Reference::Op(address) => self.from_op(address).await,
+            Reference::Env(name) => self.of_env(name),
+            Reference::File(path) => self.of_file(path).await,
+            Reference::Op(address) => self.of_op(address).await,
         }
     }
 
@@ -197,7 +197,7 @@ impl Secrets {
         found.map(|(_, value)| value.as_str()).filter(|value| !value.is_empty())
     }
 
-    fn from_env(&self, name: &str) -> Result<Found, Missing> {
+    fn of_env(&self, name: &str) -> Result<Found, Missing> {
         let value = self.variable(name).ok_or_else(|| {
             let hint = format!("Set {name} where orkestra is started, and start it again");
             Missing::new(format!("the daemon's environment has no {name}"), hint)
@@ -205,7 +205,7 @@ impl Secrets {
         Ok(Found { value: value.to_owned(), note: None })
     }
 
-    async fn from_file(&self, path: &str) -> Result<Found, Missing> {
+    async fn of_file(&self, path: &str) -> Result<Found, Missing> {
         let place = match (path.strip_prefix("~/"), self.variable("HOME")) {
             (Some(rest), Some(home)) => PathBuf::from(home).join(rest),
             _ => PathBuf::from(path),
@@ -226,7 +226,7 @@ impl Secrets {
         Ok(Found { value: text_of(read.bytes).map_err(|why| Missing::new(why, hint()))?, note })
     }
 
-    async fn from_op(&self, address: &str) -> Result<Found, Missing> {
+    async fn of_op(&self, address: &str) -> Result<Found, Missing> {
         let _slot = self.inner.op.acquire().await;
         let read = orkestra_host::secret::read_op(address, &self.inner.env).await;
         let bytes = read.map_err(|failure| match failure {

@@ -58,40 +58,7 @@ pub fn sentence(event: &Event) -> String {
         return run_sentence(event, body);
     }
     match event.kind.as_str() {
-        "daemon.started" if text(body, "after") == "crash" => format!(
-            "The daemon {} started as process {}; the one before had not ended in good order.",
-            text(body, "version"),
-            number(body, "pid")
-        ),
-        "daemon.started" => format!(
-            "The daemon {} started as process {}.",
-            text(body, "version"),
-            number(body, "pid")
-        ),
-        "daemon.stopping" if body.get("keep_units") == Some(&Value::Bool(true)) => {
-            "The daemon goes down; units go on.".to_owned()
-        }
-        "daemon.stopping" => "The daemon goes down with its units.".to_owned(),
-        "daemon.stopped" => "The daemon has ended in good order.".to_owned(),
-        "daemon.logged_in" => format!("A browser logged in by {}.", text(body, "by")),
-        "daemon.logged_out" => "A browser logged out.".to_owned(),
-        "daemon.config_reloaded" => "The configuration was read again.".to_owned(),
-        "daemon.backed_up" => format!(
-            "A backup was made up to event {}: {}.",
-            number(body, "seq"),
-            quote(text(body, "path"))
-        ),
-        "daemon.restored" => format!(
-            "A backup up to event {} was put back; {} effects wait for a person.",
-            number(body, "seq"),
-            number(body, "held")
-        ),
-        "daemon.upgraded" => {
-            format!("The daemon was upgraded from {} to {}.", text(body, "from"), text(body, "to"))
-        }
-        "daemon.config_refused" => {
-            format!("A wrong configuration was refused: {}.", quote(text(body, "first")))
-        }
+        kind if kind.starts_with("daemon.") => daemon_sentence(kind, body),
         kind if kind.starts_with("alert.") => alert_sentence(kind, body),
         kind if kind.starts_with("effect.") => effect_sentence(kind, body),
         "health.changed" => health_sentence(body),
@@ -157,6 +124,47 @@ pub fn sentence(event: &Event) -> String {
             "A process that no unit or run is known for was stopped.".to_owned()
         }
         _ => watch_sentence(event, body),
+    }
+}
+
+/// What the daemon itself did.
+fn daemon_sentence(kind: &str, body: &Value) -> String {
+    match kind {
+        "daemon.started" if text(body, "after") == "crash" => format!(
+            "The daemon {} started as process {}; the one before had not ended in good order.",
+            text(body, "version"),
+            number(body, "pid")
+        ),
+        "daemon.started" => format!(
+            "The daemon {} started as process {}.",
+            text(body, "version"),
+            number(body, "pid")
+        ),
+        "daemon.stopping" if body.get("keep_units") == Some(&Value::Bool(true)) => {
+            "The daemon goes down; units go on.".to_owned()
+        }
+        "daemon.stopping" => "The daemon goes down with its units.".to_owned(),
+        "daemon.stopped" => "The daemon has ended in good order.".to_owned(),
+        "daemon.logged_in" => format!("A browser logged in by {}.", text(body, "by")),
+        "daemon.logged_out" => "A browser logged out.".to_owned(),
+        "daemon.config_reloaded" => "The configuration was read again.".to_owned(),
+        "daemon.backed_up" => format!(
+            "A backup was made up to event {}: {}.",
+            number(body, "seq"),
+            quote(text(body, "path"))
+        ),
+        "daemon.restored" => format!(
+            "A backup up to event {} was put back; {} effects wait for a person.",
+            number(body, "seq"),
+            number(body, "held")
+        ),
+        "daemon.upgraded" => {
+            format!("The daemon was upgraded from {} to {}.", text(body, "from"), text(body, "to"))
+        }
+        "daemon.config_refused" => {
+            format!("A wrong configuration was refused: {}.", quote(text(body, "first")))
+        }
+        other => format!("{other}."),
     }
 }
 

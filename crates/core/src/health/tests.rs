@@ -131,7 +131,7 @@ fn integrity_tells_when_it_was_checked() {
     let at = Timestamp::UNIX_EPOCH;
     let clean = Integrity { at, problems: 0, first: None, events: 7 };
     let bad =
-        Integrity { problems: 2, first: Some("event 3 is missing".to_owned()), ..clean.clone() };
+        Integrity { problems: 2, first: Some("event 3 is missing".to_owned()), at, events: 7 };
     let says = |integrity: Integrity| {
         let report = daemon(|daemon| daemon.integrity = Some(integrity));
         report.checks.into_iter().find(|c| c.name == "integrity").map(|c| (c.level, c.says))

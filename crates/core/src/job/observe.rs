@@ -77,7 +77,7 @@ impl Turn<'_> {
                     "pid": pid});
                 self.event(&job, "job.adopted", true, body);
                 if current.ending.is_some() {
-                    let action = current.action.clone();
+                    let action = current.action;
                     self.out.orders.push(Order::Stop { instance, action, run: None });
                 }
             }

@@ -137,6 +137,7 @@ agents:
 "#;
 
 #[test]
+#[allow(clippy::too_many_lines, reason = "one file with every key, and what it becomes")]
 fn a_whole_file_is_read() {
     let machine = Machine::with(WHOLE);
     let settings = machine.loaded().settings;

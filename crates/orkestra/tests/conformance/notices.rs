@@ -28,6 +28,7 @@ fn speaks() {
             let mut child = std::process::Command::new(std::env::current_exe().expect("ourselves"));
             // It stays, since who is gone cannot be looked at.
             child.args(SPEAKS).env("STEPS", text);
+            #[allow(clippy::zombie_processes, reason = "whoever adopts it reaps it")]
             let _lives_on = child.spawn().expect("a child");
         } else if let Some(rest) = step.strip_prefix("every ") {
             let (pause, text) = rest.split_once(' ').expect("a pause and a text");

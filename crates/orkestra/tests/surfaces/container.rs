@@ -29,8 +29,9 @@ fn last_stage() -> Vec<(String, String)> {
 fn row_014_the_dockerfile_keeps_its_promises() {
     let stage = last_stage();
     let value = |word: &str| {
-        let found = stage.iter().filter(|(known, _)| known == word).map(|(_, rest)| rest.as_str());
-        found.last().unwrap_or_else(|| panic!("no {word} in {stage:?}"))
+        let mut found =
+            stage.iter().filter(|(known, _)| known == word).map(|(_, rest)| rest.as_str());
+        found.next_back().unwrap_or_else(|| panic!("no {word} in {stage:?}"))
     };
     let user = value("USER").split(':').next().unwrap_or_default();
     assert!(user.parse::<u32>().is_ok_and(|id| id > 0), "not root, by number: {user}");

@@ -19,7 +19,7 @@ pub(super) fn samples(store: &Store) {
     let from = Timestamp::UNIX_EPOCH + SignedDuration::from_mins(8);
     let committed = store
         .write_blocking({
-            let (rows, again) = (rows.clone(), again.clone());
+            let again = again.clone();
             move |tx| {
                 tx.put_samples(&rows)?;
                 tx.put_samples(&[again])
