@@ -403,6 +403,8 @@ for (const look of ['light', 'dark', 'phone'] as const) {
     await expect(target.getByTestId('answer').first()).toBeVisible();
     await check('checks');
     await target.getByRole('tab', { name: 'Settings' }).click();
+    await target.getByText('Instance', { exact: true }).scrollIntoViewIfNeeded();
+    await expect(target.getByText('Instance', { exact: true })).toBeInViewport();
     await check('settings');
     await target.goto(at('/units/quitter'));
     await target.getByRole('tab', { name: 'Restarts' }).click();

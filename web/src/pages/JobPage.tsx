@@ -99,7 +99,7 @@ function JobLog({ name }: { name: string }) {
 
 function History({ job }: { job: JobDetail }) {
   return (
-    <div className={classes.card}>
+    <div className={`${classes.card} ${unitStyles.whole}`}>
       {job.history.length === 0 && <Empty>It has not run yet.</Empty>}
       <ol className={classes.rows} aria-label="Runs of the job">
         {job.history.map((run) => (

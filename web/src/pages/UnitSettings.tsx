@@ -92,7 +92,7 @@ export function UnitSettings({ unit }: { unit: UnitDetail }) {
 /** Names and what stands for them, one line each. */
 export function Rows({ rows }: { rows: [string, ReactNode][] }) {
   return (
-    <dl className={`${classes.card} ${styles.settings}`}>
+    <dl className={`${classes.card} ${styles.settings} ${styles.whole}`}>
       {rows.map(([name, value]) => (
         <div key={name}>
           <dt>{name}</dt>
