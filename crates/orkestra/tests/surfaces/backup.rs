@@ -214,6 +214,25 @@ fn a_database_of_the_first_release_opens_is_brought_up_to_date_and_verifies() {
 }
 
 #[test]
+fn a_database_of_this_release_opens_and_its_probes_jobs_alerts_and_samples_are_there() {
+    let mut home = Home::new("{}");
+    std::fs::create_dir_all(home.data()).unwrap();
+    let old = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/data/state-0.1-v4.db");
+    std::fs::copy(old, home.data().join("state.db")).unwrap();
+    home.ok(&["audit", "verify"]);
+    home.up();
+    for kind in ["unit.ready", "unit.hook_ran", "job.finished", "alert.raised", "effect.recorded"] {
+        assert!(!home.events(kind).is_empty(), "{kind} is in its history");
+    }
+    let effects = home.json(&["effect", "list", "--all"]);
+    assert_eq!(effects["effects"].as_array().map(Vec::len), Some(1), "{effects}");
+    let alerts = home.json(&["alert", "list", "--all"]);
+    assert!(alerts.to_string().contains("flaky"), "{alerts}");
+    home.down();
+    home.ok(&["audit", "verify"]);
+}
+
+#[test]
 fn a_restore_beside_living_units_doubles_no_process_and_tells_of_each_it_ends() {
     let one = format!("units: {{ a: {{ command: {SLEEP} }}, b: {{ command: {SLEEP} }} }}");
     let mut home = Home::new(&one);
