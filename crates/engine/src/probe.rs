@@ -303,7 +303,8 @@ impl Prober {
         secrets.fill_beside(&self.spec.env, &mut env).await?;
         let cwd = Path::new(&self.spec.cwd);
         let command: Vec<String> = resolved(command, cwd);
-        match program::run_captured(&command, &env, cwd, limit, SAID_MAX).await {
+        let user = self.spec.user.as_deref();
+        match program::run_captured_as(user, &command, &env, cwd, limit, SAID_MAX).await {
             Ok(captured) if captured.success() => Ok(()),
             Ok(captured) => {
                 let how = match (captured.code, captured.signal) {

@@ -68,6 +68,20 @@ pub async fn run_captured(
     limit: Duration,
     max_bytes: usize,
 ) -> Result<Captured, Error> {
+    run_captured_as(None, argv, env, cwd, limit, max_bytes).await
+}
+
+/// The same as another user (`name` or `name:group`), without any further groups; for a daemon
+/// that runs as root.
+pub async fn run_captured_as(
+    user: Option<&str>,
+    argv: &[String],
+    env: &[(String, String)],
+    cwd: &Path,
+    limit: Duration,
+    max_bytes: usize,
+) -> Result<Captured, Error> {
+    let account = user.map(crate::account::to_become).transpose()?.flatten();
     let Some((program, arguments)) = argv.split_first() else {
         return Err(Error::Unusable { what: "the command", why: "it is empty" });
     };
@@ -83,6 +97,10 @@ pub async fn run_captured(
         .stderr(Stdio::piped())
         .process_group(0)
         .kill_on_drop(true);
+    if let Some(account) = &account {
+        // The standard library drops the groups of root with that.
+        command.uid(account.uid).gid(account.gid);
+    }
     let mut child = command.spawn().doing_at("run", Path::new(program))?;
     // Dropped before the end, it takes the whole group along, not only the program itself.
     let group = Group(child.id());
