@@ -290,10 +290,31 @@ fn is_test(row: &EffectRow) -> bool {
     parsed(row).get("test") == Some(&Value::Bool(true))
 }
 
+/// The channel with values in the place of references.
+async fn with_secrets(
+    handle: &Handle,
+    to: &str,
+    mut channel: Notification,
+) -> Result<Notification, String> {
+    let texts = channel.headers.values_mut().chain(&mut channel.secret).chain(&mut channel.url);
+    for text in texts {
+        let resolved = handle.secrets().resolve(to, text).await;
+        *text = resolved.map_err(|missing| {
+            format!("a secret of the notification {to} is missing: {}. {}", missing.why, missing.hint)
+        })?;
+    }
+    Ok(channel)
+}
+
 async fn send(handle: &Handle, sender: &Sender, row: &EffectRow, to: &str) -> Sent {
     // The configuration as it is now: an address that was mended helps what waits already.
     let Some(channel) = handle.upkeep().notifications.get(to).cloned() else {
         return Sent::Refused(format!("the configuration has no notification {to} any more"));
+    };
+    // A secret that is not there now may be there later.
+    let channel = match with_secrets(handle, to, channel).await {
+        Ok(channel) => channel,
+        Err(why) => return Sent::Later(why),
     };
     let message = Message {
         key: row.id.to_string(),

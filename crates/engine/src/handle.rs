@@ -291,8 +291,14 @@ impl Handle {
             Action::Command { env, .. } => Some((format!("job:{}", job.name), env)),
             Action::Run { .. } | Action::Builtin { .. } => None,
         });
+        let notifications = self.upkeep().notifications.into_iter().map(|(name, channel)| {
+            let named = |word: &str, text: Option<String>| Some((word.to_owned(), text?));
+            let own = [named("secret", channel.secret), named("url", channel.url)];
+            let texts = own.into_iter().flatten().chain(channel.headers);
+            (format!("notification:{name}"), texts.collect())
+        });
         let mut checked = Vec::new();
-        for (name, env) in units.chain(agents).chain(jobs) {
+        for (name, env) in units.chain(agents).chain(jobs).chain(notifications) {
             if of.is_none_or(|of| names_secret_owner(of, &name)) {
                 checked.extend(self.view.secrets.check(&env, &name).await);
             }

@@ -72,6 +72,8 @@ fn notification(entry: &Entry, path: KeyPath, reader: &mut Reader) -> Option<Not
             let message = format!("the notification {:?} has no url", entry.key);
             reader.report(wrong("url", message, "add url: with the address to post to"));
         }
+        // What a reference stands for is seen when something is sent.
+        (Some(_), Some(url)) if orkestra_core::secret::is_reference(url) => {}
         (Some(_), Some(url)) => {
             if let Err(why) = check_url(url) {
                 let message = format!("the address cannot be used: {why}");
