@@ -300,7 +300,10 @@ async fn with_secrets(
     for text in texts {
         let resolved = handle.secrets().resolve(to, text).await;
         *text = resolved.map_err(|missing| {
-            format!("a secret of the notification {to} is missing: {}. {}", missing.why, missing.hint)
+            format!(
+                "a secret of the notification {to} is missing: {}. {}",
+                missing.why, missing.hint
+            )
         })?;
     }
     Ok(channel)

@@ -16,15 +16,14 @@ export interface FollowedLog {
   problem: Problem | null;
 }
 
-/** `of` is where it is kept: `units/web`, `jobs/backup`. */
-export function useLog(of: string): FollowedLog {
+/** `base` is the address of the log: that of the first lines, and with `/stream` of those that follow. */
+export function useLog(base: string): FollowedLog {
   const [log, setLog] = useState<Log>(emptyLog);
   const [loading, setLoading] = useState(true);
   const [problem, setProblem] = useState<Problem | null>(null);
   const [connection, setConnection] = useState<Connection>({ state: 'connecting' });
 
   useEffect(() => {
-    const base = `/api/v1/${of}/logs`;
     const abort = new AbortController();
     let following: Following | null = null;
     let held = emptyLog;
@@ -83,7 +82,7 @@ export function useLog(of: string): FollowedLog {
       clearTimeout(timer);
       clearTimeout(retry);
     };
-  }, [of]);
+  }, [base]);
 
   return { log, loading, connection, problem };
 }

@@ -93,7 +93,7 @@ function OneJob({ name }: { name: string }) {
 }
 
 function JobLog({ name }: { name: string }) {
-  const followed = useLog(`jobs/${encodeURIComponent(name)}`);
+  const followed = useLog(`/api/v1/jobs/${encodeURIComponent(name)}/logs`);
   return <LogView name={name} cliName={`job:${name}`} followed={followed} />;
 }
 

@@ -39,7 +39,7 @@ function firstWords({ after, dependents, why }: UnitDetail): string {
 
 function OneUnit({ name }: { name: string }) {
   const { data: unit, error } = useQuery(unitQuery(name));
-  const followed = useLog(`units/${encodeURIComponent(name)}`);
+  const followed = useLog(`/api/v1/units/${encodeURIComponent(name)}/logs`);
 
   if (!unit) {
     return (

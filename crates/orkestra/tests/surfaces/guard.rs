@@ -153,6 +153,7 @@ fn still(home: &Home) -> Value {
     status["daemon"]["uptime_ms"] = Value::Null;
     for unit in status["units"].as_array_mut().expect("units") {
         unit["uptime_ms"] = Value::Null;
+        unit["usage"] = Value::Null;
     }
     status
 }
@@ -179,7 +180,9 @@ fn row_083_a_get_changes_nothing() {
             let reply = home.http("GET", &path, &[("Authorization", &bearer)], "");
             let good = if method == "GET" { reply.status != 405 } else { reply.status != 204 };
             assert!(good, "{method} {path}: {reply:?}");
-            if method == "POST" && path != "/api/v1/runs" {
+            // Some addresses list what there is, and make more of it.
+            let lists = addresses().iter().any(|(m, p, _)| m == "GET" && *p == path);
+            if method == "POST" && !lists {
                 assert_eq!(reply.status, 405, "{path}: {reply:?}");
             }
             let reply = home.http("HEAD", &path, &[("Authorization", &bearer)], "");
