@@ -126,7 +126,12 @@ fn expand(text: &str, names: &Names) -> Result<String, String> {
             tail.strip_prefix("%(").and_then(|tail| tail.split_once(')')).ok_or_else(broken)?;
         let end = tail.find(['s', 'd']).ok_or_else(broken)?;
         let (format, tail) = tail.split_at(end);
-        let value = names.get(name).ok_or_else(|| format!("%({name})s is not known here"))?;
+        let value = names.get(name).ok_or_else(|| match name.strip_prefix("ENV_") {
+            Some(variable) => format!(
+                "%({name})s is not known here; set the variable {variable} for this command"
+            ),
+            None => format!("%({name})s is not known here"),
+        })?;
         let width: usize =
             if format.is_empty() { 0 } else { format.parse().map_err(|_| broken())? };
         let pad = if format.starts_with('0') { '0' } else { ' ' };
