@@ -4,6 +4,7 @@ use std::fs::{self, DirBuilder, File, Permissions};
 use std::io::{self, Read, Seek, SeekFrom, Write};
 use std::os::unix::fs::{DirBuilderExt, PermissionsExt};
 use std::path::{Path, PathBuf};
+use std::time::{Duration, Instant};
 
 use crate::error::{Doing, Error};
 use crate::lock;
@@ -25,11 +26,17 @@ impl HomeLock {
         let path = home.join("orkestra.lock");
         // Readable by all, so that a status command of another user can name the daemon.
         let mut file = lock::open(&path, 0o644).map_err(|error| not_writable(&path, error))?;
-        if !lock::try_lock(&file).doing_at("lock", &path)? {
+        let patience = Instant::now() + DEAD_HOLDER;
+        while !lock::try_lock(&file).doing_at("lock", &path)? {
             let mut text = String::new();
-            let _ = file.read_to_string(&mut text);
+            let _ = file.rewind().and_then(|()| file.read_to_string(&mut text));
             let pid = text.trim().parse().unwrap_or(0);
-            return Err(Error::HomeLocked { home: home.to_owned(), pid });
+            // A daemon that was killed while it started a program: until that program is executed, it
+            // is a copy of the daemon, with the daemon's descriptors.
+            if is_alive(pid) || Instant::now() > patience {
+                return Err(Error::HomeLocked { home: home.to_owned(), pid });
+            }
+            std::thread::sleep(Duration::from_millis(10));
         }
         // The pid is for people. With a full disk the lock counts all the same.
         let _ = file
@@ -48,6 +55,16 @@ impl HomeLock {
     pub fn run_dir(&self) -> PathBuf {
         self.home.join("run")
     }
+}
+
+/// How long a lock is waited for that a dead daemon left to a child on its way.
+const DEAD_HOLDER: Duration = Duration::from_secs(5);
+
+/// Whether a process is more than a remembrance.
+fn is_alive(pid: u32) -> bool {
+    let stat = fs::read_to_string(format!("/proc/{pid}/stat")).unwrap_or_default();
+    let state = stat.rsplit_once(") ").and_then(|(_, rest)| rest.chars().next());
+    state.is_some_and(|state| !matches!(state, 'Z' | 'X'))
 }
 
 /// Whether a daemon holds this home, and the pid it wrote down.

@@ -48,6 +48,22 @@ fn one_daemon_per_home_and_the_second_learns_which() {
     drop(HomeLock::acquire(&home).unwrap());
 }
 
+/// A daemon that is killed while it starts a program leaves its lock to that child for a moment.
+#[test]
+fn a_lock_that_a_dead_daemon_left_behind_is_waited_for() {
+    let dir = tempfile::tempdir().unwrap();
+    let lock = HomeLock::acquire(dir.path()).unwrap();
+    let mut ended = Command::new("true").spawn().unwrap();
+    ended.wait().unwrap();
+    std::fs::write(dir.path().join("orkestra.lock"), format!("{}\n", ended.id())).unwrap();
+    let child = std::thread::spawn(move || {
+        std::thread::sleep(Duration::from_millis(200));
+        drop(lock);
+    });
+    drop(HomeLock::acquire(dir.path()).unwrap());
+    child.join().unwrap();
+}
+
 #[test]
 fn a_home_that_cannot_be_written_is_named_with_what_to_do() {
     let error = HomeLock::acquire(Path::new("/proc/orkestra-home")).unwrap_err();

@@ -22,15 +22,20 @@ fn awkward(home: &Home) -> (PathBuf, PathBuf) {
 }
 
 fn printed(home: &Home, program: &Path, config: &Path, extra: &[&str]) -> String {
-    let output = home
-        .command(&program.display().to_string())
-        .args(["service", "install", "--print", "--home"])
-        .arg(home.dir.join(AWKWARD).join("home"))
-        .arg("--config")
-        .arg(config)
-        .args(extra)
-        .output()
-        .unwrap();
+    let run = || {
+        home.command(&program.display().to_string())
+            .args(["service", "install", "--print", "--home"])
+            .arg(home.dir.join(AWKWARD).join("home"))
+            .arg("--config")
+            .arg(config)
+            .args(extra)
+            .output()
+    };
+    // The copy is "busy" while a child of another test, not executed yet, has it open for writing.
+    let output = home.wait("the copy to be free", || match run() {
+        Err(error) if error.kind() == std::io::ErrorKind::ExecutableFileBusy => None,
+        output => Some(output.unwrap()),
+    });
     assert!(output.status.success(), "{}", text(&output.stderr));
     text(&output.stdout)
 }
