@@ -27,6 +27,7 @@ use std::sync::Arc;
 use std::time::Duration;
 use tokio::sync::mpsc;
 use tokio::time::Instant;
+use tokio_util::sync::CancellationToken;
 use tracing::Instrument;
 
 /// How many messages one turn takes at most: what one commit can hold without making the first
@@ -77,6 +78,8 @@ pub(crate) struct Dispatcher {
     pub(crate) run_actors: Runs,
     pub(crate) probers: Probers,
     pub(crate) hooks: Hooks,
+    /// The next look at each unit's clock; a later one replaces it.
+    pub(crate) alarms: BTreeMap<UnitName, CancellationToken>,
     pub(crate) job_actors: JobActors,
     pub(crate) tasks: Tasks,
     pub(crate) keep_units: bool,
@@ -234,7 +237,13 @@ impl Dispatcher {
     fn publish(&mut self, touched: BTreeSet<UnitName>) {
         let many = touched.len() >= PACKED_FROM;
         for name in &touched {
-            self.probers.follow(name, self.fleet.units.get(name));
+            let unit = self.fleet.units.get(name);
+            self.probers.follow(name, unit);
+            if unit.is_none_or(|unit| unit.checks().is_none())
+                && let Some(alarm) = self.alarms.remove(name)
+            {
+                alarm.cancel();
+            }
         }
         {
             let mut fleet =
@@ -463,10 +472,18 @@ impl Dispatcher {
     }
 
     /// Calls back about a deadline, with what the readiness probe heard by then.
-    fn alarm(&self, name: UnitName, instance: InstanceId, delay_ms: u64) {
+    fn alarm(&mut self, name: UnitName, instance: InstanceId, delay_ms: u64) {
         let (outbox, view) = (self.outbox.clone(), Arc::clone(&self.view));
+        let cancelled = CancellationToken::new();
+        // A unit that lives shortly and often would otherwise leave one sleeper for each life.
+        if let Some(earlier) = self.alarms.insert(name.clone(), cancelled.clone()) {
+            earlier.cancel();
+        }
         self.tasks.spawn(TaskKind::Service, async move {
-            tokio::time::sleep(Duration::from_millis(delay_ms)).await;
+            let wait = tokio::time::sleep(Duration::from_millis(delay_ms));
+            if cancelled.run_until_cancelled(wait).await.is_none() {
+                return;
+            }
             let last = view.answers.last(&name, Question::Ready);
             let input = Input::Alarm { name, instance, last };
             let message = Message::Unit { input, actor: "daemon".to_owned(), reply: None };

@@ -21,6 +21,8 @@ use tokio::sync::{Semaphore, mpsc};
 const SAID_MAX: usize = 4 << 10;
 /// So many hooks run at once; others wait.
 const AT_ONCE: usize = 16;
+/// So many run or wait; one more is not run, and that is said.
+const PLACES: usize = 256;
 
 /// A hook to run.
 pub(crate) struct Hook {
@@ -36,31 +38,46 @@ pub(crate) struct Hook {
 #[derive(Clone)]
 pub(crate) struct Hooks {
     slots: Arc<Semaphore>,
+    places: Arc<Semaphore>,
     outbox: mpsc::Sender<Message>,
     secrets: Secrets,
 }
 
 impl Hooks {
     pub(crate) fn new(outbox: mpsc::Sender<Message>, secrets: Secrets) -> Self {
-        Self { slots: Arc::new(Semaphore::new(AT_ONCE)), outbox, secrets }
+        let slots = Arc::new(Semaphore::new(AT_ONCE));
+        Self { slots, places: Arc::new(Semaphore::new(PLACES)), outbox, secrets }
     }
 
     /// Runs a hook to its end and tells how it went.
     pub(crate) async fn run(self, hook: Hook, spec: UnitSpec, options: Options) {
-        // The semaphore is never closed.
-        let Ok(_slot) = self.slots.acquire().await else { return };
-        let mut env: BTreeMap<String, String> = options.env.iter().cloned().collect();
-        env.extend(spec.env.clone());
-        env.extend(hook.env.clone());
-        let mut env: Vec<(String, String)> = env.into_iter().collect();
-        let hooked = match self.secrets.fill_beside(&spec.env, &mut env).await {
-            Ok(()) => self.hooked(&hook, &env, &spec).await,
-            Err(why) => Hooked { code: None, why: Some(why), said: None },
+        let hooked = match self.places.try_acquire() {
+            Ok(_place) => {
+                // The semaphore is never closed.
+                let Ok(_slot) = self.slots.acquire().await else { return };
+                self.filled(&hook, &spec, &options).await
+            }
+            Err(_full) => {
+                let why = format!("{PLACES} hooks run or wait already, so it was not run");
+                Hooked { code: None, why: Some(why), said: None }
+            }
         };
         let (name, moment, generation) = (hook.name, hook.moment, hook.generation);
         let input = Input::Hooked { name, moment, generation, hooked };
         let message = Message::Unit { input, actor: "daemon".to_owned(), reply: None };
         let _closing = self.outbox.send(message).await;
+    }
+
+    /// Runs a hook with its secrets in its environment.
+    async fn filled(&self, hook: &Hook, spec: &UnitSpec, options: &Options) -> Hooked {
+        let mut env: BTreeMap<String, String> = options.env.iter().cloned().collect();
+        env.extend(spec.env.clone());
+        env.extend(hook.env.clone());
+        let mut env: Vec<(String, String)> = env.into_iter().collect();
+        match self.secrets.fill_beside(&spec.env, &mut env).await {
+            Ok(()) => self.hooked(hook, &env, spec).await,
+            Err(why) => Hooked { code: None, why: Some(why), said: None },
+        }
     }
 
     async fn hooked(&self, hook: &Hook, env: &[(String, String)], spec: &UnitSpec) -> Hooked {

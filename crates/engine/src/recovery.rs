@@ -102,6 +102,7 @@ pub async fn start(mut options: Options, tasks: &Tasks) -> Result<Handle, Error>
     let mut dispatcher = Dispatcher {
         probers,
         hooks: Hooks::new(outbox.clone(), secrets.clone()),
+        alarms: BTreeMap::new(),
         journal: Journal::new(options.store.clone(), &options.home, secrets.clone()),
         options,
         fleet,
