@@ -75,6 +75,24 @@ impl Actors {
     }
 }
 
+/// Passes an order on; true when it was the last.
+pub(crate) async fn obey(handle: &InstanceHandle, control: Control) -> bool {
+    match control {
+        Control::Stop(signal, grace) => {
+            handle.stop(grace, Some(signal.number())).await;
+            false
+        }
+        Control::Signal(signal) => {
+            handle.signal(signal.number()).await;
+            false
+        }
+        Control::Release => {
+            release(handle).await;
+            true
+        }
+    }
+}
+
 /// Keeps an instance that has ended until its exit is committed.
 pub(crate) async fn await_release(mut orders: Orders, handle: InstanceHandle) {
     while let Some(control) = orders.recv().await {

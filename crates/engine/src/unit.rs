@@ -3,7 +3,7 @@
 
 use crate::handle::View;
 use crate::instance::{
-    Actors, Control, Orders, await_release, describe, exit_of, failed_start, lost_exit, release,
+    Actors, Control, Orders, await_release, describe, exit_of, failed_start, lost_exit, obey,
     stop_leftovers,
 };
 use crate::message::Message;
@@ -346,24 +346,6 @@ impl Actor {
 /// Waits for the order to end.
 pub(crate) async fn stop_asked(orders: &mut Orders) {
     while let Some(Control::Signal(_)) = orders.recv().await {}
-}
-
-/// Passes an order on; true when it was the last.
-async fn obey(handle: &InstanceHandle, control: Control) -> bool {
-    match control {
-        Control::Stop(signal, grace) => {
-            handle.stop(grace, Some(signal.number())).await;
-            false
-        }
-        Control::Signal(signal) => {
-            handle.signal(signal.number()).await;
-            false
-        }
-        Control::Release => {
-            release(handle).await;
-            true
-        }
-    }
 }
 
 /// The end of a unit's log, for people; a log that cannot be read has none.

@@ -207,12 +207,6 @@ pub fn spawn_detached(
         .doing_at("start", Path::new(OsStr::from_bytes(program.to_bytes())))
 }
 
-/// Free bytes for ordinary users on the disk that holds `path`.
-pub fn disk_free(path: &Path) -> Result<u64, Error> {
-    let facts = rustix::fs::statvfs(path).doing_at("look at the disk of", path)?;
-    Ok(facts.f_bavail.saturating_mul(facts.f_frsize))
-}
-
 /// Whether a path lies on a network file system, where locks and memory maps cannot be trusted.
 pub fn is_network_fs(path: &Path) -> Result<bool, Error> {
     /// NFS, SMB, CIFS, SMB2, AFS, Ceph, 9P, Coda, Lustre, GFS2, OCFS2.

@@ -15,7 +15,7 @@ use std::process::Command;
 use std::time::{Duration, Instant};
 
 use orkestra_host::home::{HomeLock, holder};
-use orkestra_host::{Error, boot, git, limits, program};
+use orkestra_host::{Error, boot, git, limits, machine, program};
 
 fn words(words: &[&str]) -> Vec<String> {
     words.iter().map(|word| (*word).to_owned()).collect()
@@ -141,7 +141,7 @@ fn the_machine_answers() {
     assert_eq!(boot::start_time(u32::MAX), None);
     let (soft, hard) = limits::raise_nofile();
     assert!(soft <= hard && limits::raise_nofile() == (soft, hard));
-    assert!(program::disk_free(Path::new("/")).unwrap() > 0);
+    assert!(machine::disk_free(Path::new("/")).unwrap().free > 0);
     assert!(!program::is_network_fs(Path::new("/")).unwrap());
     assert!(program::memory_of(std::process::id()).unwrap() > 100_000);
 }

@@ -1,8 +1,7 @@
 //! One actor per process of a job: follows it to its end, and passes orders on.
 
 use crate::instance::{
-    Actors, Control, Orders, await_release, describe, exit_of, failed_start, lost_exit, release,
-    stop_leftovers,
+    Actors, Orders, await_release, describe, exit_of, failed_start, lost_exit, obey, stop_leftovers,
 };
 use crate::message::Message;
 use crate::secret::Secrets;
@@ -116,11 +115,7 @@ impl Actor {
                     }
                 },
                 control = self.orders.recv() => match control {
-                    Some(Control::Stop(signal, grace)) => {
-                        handle.stop(grace, Some(signal.number())).await;
-                    }
-                    Some(Control::Signal(signal)) => handle.signal(signal.number()).await,
-                    Some(Control::Release) => { release(&handle).await; return }
+                    Some(control) => if obey(&handle, control).await { return },
                     None => return,
                 },
             }

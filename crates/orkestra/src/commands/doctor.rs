@@ -4,6 +4,7 @@ use super::{Context, Outcome};
 use crate::cli::Json;
 use crate::exit::Code;
 use crate::terminal::{self, Color, paint};
+use orkestra_host::machine::{self, Disk};
 use orkestra_host::program;
 use orkestra_server::wire::StatusView;
 use serde::Serialize;
@@ -86,8 +87,8 @@ fn folder(home: &Path) -> Check {
 fn disk(home: &Path) -> Check {
     let name = "disk";
     let there = home.ancestors().find(|path| path.exists()).unwrap_or(Path::new("/"));
-    match program::disk_free(there) {
-        Ok(free) => {
+    match machine::disk_free(there) {
+        Ok(Disk { free, .. }) => {
             let gib = free as f64 / 1024.0 / 1024.0 / 1024.0;
             let verdict = if free < DISK_BYTES_LOW { Verdict::Warning } else { Verdict::Ok };
             check(name, verdict, format!("{gib:.1} GiB free"))
