@@ -23,6 +23,12 @@ pub enum Topic {
     Alert,
     /// Something done in the outer world.
     Effect,
+    /// An agent as such: held back, let go on.
+    Agent,
+    /// What may be spent.
+    Budget,
+    /// An issue of a tracker.
+    Issue,
 }
 
 impl Topic {
@@ -36,14 +42,28 @@ impl Topic {
             Self::Journal => "journal",
             Self::Alert => "alert",
             Self::Effect => "effect",
+            Self::Agent => "agent",
+            Self::Budget => "budget",
+            Self::Issue => "issue",
         }
     }
 
     /// Reads the word back; `None` for a topic this version does not know.
     pub fn parse(text: &str) -> Option<Self> {
-        [Self::Daemon, Self::Unit, Self::Run, Self::Job, Self::Journal, Self::Alert, Self::Effect]
-            .into_iter()
-            .find(|topic| topic.as_str() == text)
+        [
+            Self::Daemon,
+            Self::Unit,
+            Self::Run,
+            Self::Job,
+            Self::Journal,
+            Self::Alert,
+            Self::Effect,
+            Self::Agent,
+            Self::Budget,
+            Self::Issue,
+        ]
+        .into_iter()
+        .find(|topic| topic.as_str() == text)
     }
 }
 

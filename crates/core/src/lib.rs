@@ -4,6 +4,7 @@
 //! Time, randomness and ids are arguments.
 
 pub mod agent;
+pub mod agent_state;
 pub mod alert;
 pub mod event;
 pub mod health;

@@ -2,6 +2,7 @@
 
 use crate::secret::Secrets;
 use orkestra_core::agent::Usage;
+use orkestra_core::agent_state::{AgentDecision, AgentState};
 use orkestra_core::event::{Cause, Draft, EventRef, Topic};
 use orkestra_core::id::RunId;
 use orkestra_core::job::spec::JobName;
@@ -36,6 +37,7 @@ pub(crate) struct Batch {
     jobs: BTreeMap<JobName, Job>,
     removed_jobs: BTreeSet<JobName>,
     records: BTreeMap<(JobName, u64), Record>,
+    agents: BTreeMap<String, AgentState>,
     entries: Vec<Entry>,
     usage: Vec<(RunId, Usage)>,
 }
@@ -65,6 +67,7 @@ impl Batch {
             && self.jobs.is_empty()
             && self.removed_jobs.is_empty()
             && self.records.is_empty()
+            && self.agents.is_empty()
             && self.entries.is_empty()
     }
 
@@ -129,6 +132,7 @@ impl Batch {
         self.runs.extend(later.runs.clone());
         self.put_jobs(&later.jobs, &later.removed_jobs);
         self.records.extend(later.records.clone());
+        self.agents.extend(later.agents.clone());
         self.usage.extend(later.usage.iter().cloned());
         self
     }
@@ -164,6 +168,12 @@ impl Batch {
         for (name, record) in &decision.records {
             self.records.insert((name.clone(), record.number), record.clone());
         }
+        self.push(decision.events.clone());
+    }
+
+    /// Adds what was decided about an agent.
+    pub(crate) fn agent(&mut self, decision: &AgentDecision) {
+        self.agents.insert(decision.state.name.clone(), decision.state.clone());
         self.push(decision.events.clone());
     }
 
@@ -238,7 +248,13 @@ impl Batch {
                         latest.jobs.insert(name, reference);
                     }
                 }
-                Topic::Daemon | Topic::Journal | Topic::Alert | Topic::Effect => {}
+                Topic::Daemon
+                | Topic::Journal
+                | Topic::Alert
+                | Topic::Effect
+                | Topic::Agent
+                | Topic::Budget
+                | Topic::Issue => {}
             }
         }
         for (run, usage) in &self.usage {
@@ -258,6 +274,9 @@ impl Batch {
             tx.put_run(&run_row(&run)?)?;
         }
         self.write_jobs(tx, &latest)?;
+        for state in self.agents.values() {
+            tx.put_agent_state(&crate::agent_state::to_row(state)?)?;
+        }
         Ok(latest)
     }
 }

@@ -1,5 +1,6 @@
 //! The dispatcher: one queue in, one commit per turn, orders out.
 
+use crate::agent_state::AgentStates;
 use crate::commit::{Batch, Latest};
 use crate::error::Error;
 use crate::handle::{StoreState, View};
@@ -69,6 +70,7 @@ pub(crate) struct Dispatcher {
     pub(crate) fleet: Fleet,
     pub(crate) runs: BTreeMap<RunId, Run>,
     pub(crate) jobs: Jobs,
+    pub(crate) agent_states: AgentStates,
     pub(crate) inbox: mpsc::Receiver<Message>,
     /// For timers and actors, which answer by messages.
     pub(crate) outbox: mpsc::Sender<Message>,
@@ -288,6 +290,9 @@ impl Dispatcher {
             Message::Run { id, input, actor, reply } => {
                 self.take_run(id, input, &actor, reply, gathered);
             }
+            Message::Agent { name, input, actor, reply } => {
+                self.take_agent(name, input, &actor, reply, gathered);
+            }
             Message::Job { input, actor, reply } => self.take_job(input, &actor, reply, gathered),
             Message::CreateRun { run, actor, reply } => {
                 self.take_new_run(*run, &actor, reply, gathered);
@@ -382,6 +387,9 @@ impl Dispatcher {
     fn take_new_run(&mut self, run: Run, actor: &str, reply: Reply<Run>, gathered: &mut Gathered) {
         let refused =
             if self.close_by.is_some() { Some(Error::Closing) } else { self.refused_now() };
+        // It may have been held back since it was chosen.
+        let held = |pause| Error::AgentHeld { agent: run.agent.clone(), pause: Box::new(pause) };
+        let refused = refused.or_else(|| self.agent_hold(&run.agent).map(held));
         if let Some(error) = refused {
             answer_now(reply, error);
             return;

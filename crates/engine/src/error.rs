@@ -23,6 +23,14 @@ pub enum Error {
     /// No agent by that name, or none at all.
     #[error("{0}")]
     NoAgent(String),
+    /// A person or a rate limit holds the agent back.
+    #[error("{agent} gets no new work {}: {}", pause.until_in_words(), pause.why.trim_end_matches('.'))]
+    AgentHeld {
+        /// Its name.
+        agent: String,
+        /// Why, and until when.
+        pause: Box<orkestra_core::agent_state::Pause>,
+    },
     /// The target is no place where an agent can work.
     #[error("{0}")]
     Target(String),

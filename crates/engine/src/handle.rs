@@ -1,11 +1,12 @@
 //! What the rest of the daemon may ask of the engine.
 
+use crate::agent_state::AgentStates;
 use crate::error::Error;
 use crate::message::Message;
 use crate::options::Agents;
 use crate::secret::{CheckedSecret, Secrets};
 use crate::upkeep::Upkeep;
-use orkestra_agents::discover::{Discovery, discover};
+use orkestra_agents::discover::{Discovery, Found, discover};
 use orkestra_core::event::Draft;
 use orkestra_core::id::RunId;
 use orkestra_core::job::Jobs;
@@ -53,6 +54,7 @@ pub(crate) struct View {
     pub(crate) fleet: RwLock<Fleet>,
     pub(crate) agents: RwLock<Agents>,
     pub(crate) jobs: RwLock<Jobs>,
+    pub(crate) agent_states: RwLock<AgentStates>,
     pub(crate) jobs_changed: watch::Sender<u64>,
     /// Written by whoever reads the configuration, too.
     pub(crate) upkeep: RwLock<Upkeep>,
@@ -314,8 +316,7 @@ impl Handle {
         if let Some(run) = self.run_of_key(new.request_key.as_deref()).await? {
             return Ok(run);
         }
-        let discovery = self.agents();
-        let agent = discovery.choose(new.agent.as_deref()).map_err(Error::NoAgent)?.clone();
+        let agent = self.free_agent(new.agent.as_deref())?;
         let no_place = |error| Error::Target(crate::run::target_problem(&new.target, &error));
         let target = git::repository_of(&new.target).await.map_err(no_place)?;
         git::head(&target).await.map_err(no_place)?;
@@ -348,6 +349,22 @@ impl Handle {
         };
         let (run, actor) = (Box::new(run), actor.to_owned());
         self.ask(|reply| Message::CreateRun { run, actor, reply: Some(reply) }).await
+    }
+
+    /// The agent for a new run: the one that was named, unless it is held back; else the first that
+    /// can be started and is not.
+    fn free_agent(&self, wanted: Option<&str>) -> Result<Found, Error> {
+        let mut discovery = self.agents();
+        let at = self.now().at;
+        let held = |name: &str| self.agent_state(name).hold(at).cloned();
+        if wanted.is_none() && discovery.found.iter().any(|found| held(&found.name).is_none()) {
+            discovery.found.retain(|found| held(&found.name).is_none());
+        }
+        let agent = discovery.choose(wanted).map_err(Error::NoAgent)?.clone();
+        match held(&agent.name) {
+            Some(pause) => Err(Error::AgentHeld { agent: agent.name, pause: Box::new(pause) }),
+            None => Ok(agent),
+        }
     }
 
     async fn run_of_key(&self, key: Option<&str>) -> Result<Option<Run>, Error> {

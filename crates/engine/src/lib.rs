@@ -4,6 +4,7 @@
 //! before what it follows from is committed. (On a full disk supervision goes on from memory; the
 //! queue of what is still to be committed is bounded and the gap becomes an event.)
 
+mod agent_state;
 mod alert;
 mod backup;
 mod builtin;

@@ -2,6 +2,7 @@
 
 use crate::error::Error;
 use orkestra_agents::AgentSpec;
+use orkestra_core::agent_state::{AgentInput, AgentState};
 use orkestra_core::event::Draft;
 use orkestra_core::id::RunId;
 use orkestra_core::job::spec::{JobName, JobSpec};
@@ -38,6 +39,17 @@ pub(crate) enum Message {
         actor: String,
         /// Answered after the commit.
         reply: Reply<Run>,
+    },
+    /// Something about one agent.
+    Agent {
+        /// Its name.
+        name: String,
+        /// What.
+        input: AgentInput,
+        /// Who.
+        actor: String,
+        /// Answered after the commit.
+        reply: Reply<AgentState>,
     },
     /// Something about jobs.
     Job {

@@ -1,6 +1,7 @@
 //! The start of the daemon: what an earlier one left is taken over, noticed or stopped before
 //! anything new begins (DESIGN: units, identity).
 
+use crate::agent_state::{self, AgentStates};
 use crate::dispatch::Dispatcher;
 use crate::error::Error;
 use crate::handle::{Handle, StoreState, View};
@@ -67,6 +68,7 @@ pub async fn start(mut options: Options, tasks: &Tasks) -> Result<Handle, Error>
     };
     let (term, other_boot) = raised.map_err(Error::Store)?.value;
     let (fleet, runs, jobs) = load(&options).await?;
+    let agent_states = load_agent_states(&options).await?;
     let launcher = Launcher::new(&options.home.join("run")).map_err(|error| {
         Error::Target(format!("the shim cannot be made ready: {}", describe(&error)))
     })?;
@@ -78,6 +80,7 @@ pub async fn start(mut options: Options, tasks: &Tasks) -> Result<Handle, Error>
         fleet: RwLock::new(fleet.clone()),
         agents: RwLock::new(options.agents.clone()),
         jobs: RwLock::new(jobs.clone()),
+        agent_states: RwLock::new(agent_states.clone()),
         jobs_changed: watch::Sender::new(0),
         upkeep: RwLock::new(options.upkeep.clone()),
         started_boot_ms: options.world.now().boot_ms,
@@ -108,6 +111,7 @@ pub async fn start(mut options: Options, tasks: &Tasks) -> Result<Handle, Error>
         fleet,
         runs,
         jobs,
+        agent_states,
         inbox,
         outbox,
         view,
@@ -125,6 +129,9 @@ pub async fn start(mut options: Options, tasks: &Tasks) -> Result<Handle, Error>
         if let orkestra_core::unit::Order::Wait { name, generation, delay_ms } = wait {
             dispatcher.call_back(delay_ms, Input::WaitOver { name, generation });
         }
+    }
+    for state in dispatcher.agent_states.values() {
+        dispatcher.remind_of_agent(state, now.at);
     }
     let (agents, jobs) = (dispatcher.options.agents.clone(), dispatcher.options.jobs.clone());
     dispatcher.begin(first).await;
@@ -189,6 +196,12 @@ async fn load(
         jobs.jobs.insert(job.name.clone(), job);
     }
     Ok((fleet, active, jobs))
+}
+
+async fn load_agent_states(options: &Options) -> Result<AgentStates, Error> {
+    let rows = options.store.read(|read| read.agent_states()).await.map_err(Error::Store)?;
+    let states = rows.iter().map(agent_state::from_row);
+    states.map(|state| state.map(|state| (state.name.clone(), state))).collect()
 }
 
 /// How the daemon before this one ended: `first` (there was none), `stopped`, `boot` (the machine

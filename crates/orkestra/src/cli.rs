@@ -1,9 +1,11 @@
 //! The command line: `noun verb`, plus a few short verbs.
 
+mod agent;
 mod job;
 mod ship;
 mod top;
 
+pub(crate) use agent::*;
 pub(crate) use job::*;
 pub(crate) use ship::*;
 pub(crate) use top::Top;
@@ -88,6 +90,9 @@ pub(crate) enum Command {
     Secret(Secret),
     /// Show which agents can be started here
     Agents(Json),
+    /// Hold agents back and let them go on
+    #[command(subcommand)]
+    Agent(Agent),
     /// Print a link that logs a browser in once
     Dashboard(Json),
     /// Print a script that completes commands in your shell

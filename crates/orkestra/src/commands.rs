@@ -1,5 +1,6 @@
 //! One file per verb.
 
+mod agent;
 mod agents;
 mod alert;
 mod audit;
@@ -107,6 +108,7 @@ pub(crate) async fn run(cli: Cli, surroundings: Surroundings) -> ExitCode {
         Command::Backup(args) => backup::run(context, args).await,
         Command::Upgrade(args) => upgrade::run(context, args).await,
         Command::Secret(args) => secret::run(context, args).await,
+        Command::Agent(args) => agent::run(context, args).await,
         Command::Agents(args) => agents::run(context, args).await,
         Command::Dashboard(args) => dashboard::run(context, args).await,
         Command::Completions(args) => completions::run(&args),

@@ -7,7 +7,7 @@ use axum::response::{IntoResponse, Response};
 use serde::{Deserialize, Serialize};
 
 /// Every code with its title; each has a page in `docs/errors/`, which a test checks.
-pub const CODES: [(&str, &str); 20] = [
+pub const CODES: &[(&str, &str)] = &[
     ("ORK-0001", "Something inside Orkestra failed"),
     ("ORK-0002", "The request cannot be read"),
     ("ORK-0003", "There is no such address"),
@@ -28,6 +28,8 @@ pub const CODES: [(&str, &str); 20] = [
     ("ORK-0702", "No such notification"),
     ("ORK-0703", "No such effect"),
     ("ORK-0704", "The effect cannot be settled like this"),
+    ("ORK-0801", "The agent is held back"),
+    ("ORK-0802", "No such agent"),
 ];
 
 /// An error as clients get it.
@@ -134,6 +136,8 @@ impl From<orkestra_engine::Error> for Problem {
             Error::NoAgent(_) | Error::Target(_) => {
                 Self::new(StatusCode::UNPROCESSABLE_ENTITY, "ORK-0501", detail)
             }
+            Error::AgentHeld { agent, .. } => Self::new(StatusCode::CONFLICT, "ORK-0801", detail)
+                .hint(format!("orkestra agent resume {agent} lets it go on.")),
             Error::UnknownRun(_) => Self::new(StatusCode::NOT_FOUND, "ORK-0502", detail)
                 .hint("orkestra run list shows the runs."),
         }

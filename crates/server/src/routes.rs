@@ -70,6 +70,8 @@ fn protected_routes() -> OpenApiRouter<App> {
         .routes(routes!(job::logs))
         .routes(routes!(job::log_stream))
         .routes(routes!(agent::list))
+        .routes(routes!(agent::pause))
+        .routes(routes!(agent::resume))
         .routes(routes!(journal::events))
         .routes(routes!(journal::page))
         .routes(routes!(journal::show))

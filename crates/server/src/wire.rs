@@ -1,10 +1,12 @@
 //! What goes over the wire: the API's own types, apart from the core's, since a serialized type is
 //! a promise.
 
+mod agent;
 mod effect;
 mod job;
 mod upkeep;
 
+pub use agent::*;
 pub use effect::*;
 pub use job::*;
 pub use upkeep::*;

@@ -3,6 +3,7 @@
 //! Both are object-safe, so that the engine can be handed `&dyn Read` and `&mut dyn Write` and never
 //! learns which database is below. `tests/it/conformance.rs` is what every back end must pass.
 
+use crate::agent_state::{ReadAgentStates, WriteAgentStates};
 use crate::alert::{ReadAlerts, WriteAlerts};
 use crate::audit::ReadAudit;
 use crate::blob::Blobs;
@@ -36,6 +37,7 @@ pub trait Read:
     + ReadJobs
     + ReadSamples
     + ReadAlerts
+    + ReadAgentStates
 {
 }
 
@@ -55,6 +57,7 @@ pub trait Write:
     + WriteJobs
     + WriteSamples
     + WriteAlerts
+    + WriteAgentStates
 {
 }
 

@@ -11,6 +11,7 @@
 //! * A newer database is refused before anything is written to it.
 //! * User input is bound to statements, never part of them.
 
+mod agent_state;
 mod alert;
 mod audit;
 mod backup;
@@ -40,6 +41,7 @@ mod usage;
 mod value;
 mod writer;
 
+pub use agent_state::{AgentStateRow, ReadAgentStates, WriteAgentStates};
 pub use alert::{AlertRow, ReadAlerts, WriteAlerts};
 pub use audit::{AnchorCheck, Progress, ReadAudit};
 pub use backup::{

@@ -5,7 +5,7 @@ use crate::health::Level;
 use serde_json::Value;
 
 /// The kinds that [`signals`] looks at; no other says anything about alerts.
-pub const KINDS: [&str; 16] = [
+pub const KINDS: &[&str] = &[
     "unit.failed",
     "unit.restart_scheduled",
     "unit.started",

@@ -255,7 +255,7 @@ pub(crate) const AGENT: Section = Section {
 };
 
 /// Other systems' names of our keys.
-const SYNONYMS: [(&str, &str); 41] = [
+const SYNONYMS: &[(&str, &str)] = &[
     ("cmd", "command"),
     ("exec", "command"),
     ("run", "command"),

@@ -115,6 +115,12 @@ const TRIED_HOUSE: [(&str, &[&str], Form); 14] = [
     ("top", &["--once"], Document),
 ];
 
+/// For money, and for agents as such.
+const TRIED_MONEY: &[(&str, &[&str], Form)] = &[
+    ("agent pause", &["helper", "--for", "1h"], Document),
+    ("agent resume", &["helper"], Document),
+];
+
 /// What needs more than a furnished house, or ends with a code of its own; their own tests read
 /// their JSON.
 const TRIED_ELSEWHERE: [&str; 12] = [
@@ -134,6 +140,7 @@ const TRIED_ELSEWHERE: [&str; 12] = [
 
 fn all() -> impl Iterator<Item = (&'static str, &'static [&'static str], Form)> {
     let more = TRIED_SHIP.into_iter().chain(TRIED_WAIT).chain(TRIED_HOUSE);
+    let more = more.chain(TRIED_MONEY.iter().copied());
     TRIED.into_iter().chain(TRIED_TOO).chain(more)
 }
 

@@ -72,7 +72,7 @@ fn a_running_daemon_serves_the_committed_document() {
 #[test]
 fn every_problem_code_has_a_page_and_every_page_a_code() {
     let folder = project().join("docs/errors");
-    let codes: BTreeMap<&str, &str> = orkestra_server::CODES.into_iter().collect();
+    let codes: BTreeMap<&str, &str> = orkestra_server::CODES.iter().copied().collect();
     assert_eq!(codes.len(), orkestra_server::CODES.len(), "a code stands twice");
     let pages: BTreeSet<String> = std::fs::read_dir(&folder)
         .expect("docs/errors")

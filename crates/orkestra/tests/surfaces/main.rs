@@ -24,6 +24,7 @@ mod guard;
 mod health;
 mod import;
 mod metrics;
+mod money;
 mod prune;
 mod runs;
 mod secrets;

@@ -1,9 +1,16 @@
 //! Agents: which can be started here.
 
+use crate::Problem;
+use crate::extract::{Body, Path};
+use crate::guard::Actor;
 use crate::listen::App;
-use crate::wire::{AgentList, AgentView};
+use crate::wire::{AgentHeld, AgentList, AgentPause, AgentView};
 use axum::Json;
 use axum::extract::State;
+use axum::http::StatusCode;
+use jiff::SignedDuration;
+use orkestra_core::agent_state::AgentInput;
+use orkestra_core::span::Span;
 
 /// Which agents can be started here, and what to do when there is none.
 #[utoipa::path(get, path = "/api/v1/agents", responses((status = 200, body = AgentList)))]
@@ -33,4 +40,63 @@ pub(crate) async fn list(State(app): State<App>) -> Json<AgentList> {
     let agents: Vec<AgentView> = found.chain(missing).collect();
     let hint = discovery.choose(None).err();
     Json(AgentList { agents, hint })
+}
+
+fn known(app: &App, name: &str) -> Result<(), Problem> {
+    let discovery = app.engine.agents();
+    let mut names = discovery
+        .found
+        .iter()
+        .map(|found| found.name.as_str())
+        .chain(discovery.missing.iter().map(|missing| missing.name.as_str()));
+    if names.any(|known| known == name) {
+        return Ok(());
+    }
+    let detail = format!("there is no agent {name:?}");
+    Err(Problem::new(StatusCode::NOT_FOUND, "ORK-0802", detail)
+        .hint("orkestra agents shows all agents."))
+}
+
+/// Holds an agent back: it gets no new runs and no new attempts; what runs goes on.
+#[utoipa::path(post, path = "/api/v1/agents/{name}/pause", params(("name" = String, Path)),
+    request_body = AgentPause,
+    responses((status = 200, body = AgentHeld), (status = 404, body = Problem)))]
+pub(crate) async fn pause(
+    State(app): State<App>,
+    actor: Actor,
+    Path(name): Path<String>,
+    Body(pause): Body<AgentPause>,
+) -> Result<Json<AgentHeld>, Problem> {
+    known(&app, &name)?;
+    let at = app.engine.now().at;
+    let until = match &pause.span {
+        None => None,
+        Some(text) => {
+            let span: Span = text.parse().map_err(|_| {
+                Problem::bad_request(format!("{text:?} is no length of time, like 30m or 2h"))
+            })?;
+            let ms = i64::try_from(span.ms()).unwrap_or(i64::MAX);
+            let until = at.checked_add(SignedDuration::from_millis(ms));
+            Some(until.map_err(|_| Problem::bad_request(format!("{text:?} is too long")))?)
+        }
+    };
+    let why = pause.why.unwrap_or_else(|| "Paused by hand.".to_owned());
+    let state = app.engine.agent_input(&name, AgentInput::Pause { until, why }, actor.0).await?;
+    Ok(Json(AgentHeld::at(&state, at)))
+}
+
+/// Lets an agent go on that a person or a rate limit held back.
+#[utoipa::path(post, path = "/api/v1/agents/{name}/resume", params(("name" = String, Path)),
+    responses((status = 200, body = AgentHeld), (status = 404, body = Problem)))]
+pub(crate) async fn resume(
+    State(app): State<App>,
+    actor: Actor,
+    Path(name): Path<String>,
+) -> Result<Json<AgentHeld>, Problem> {
+    // One that left the configuration may still be let go.
+    if app.engine.agent_hold(&name).is_none() {
+        known(&app, &name)?;
+    }
+    let state = app.engine.agent_input(&name, AgentInput::Resume, actor.0).await?;
+    Ok(Json(AgentHeld::at(&state, app.engine.now().at)))
 }

@@ -58,9 +58,10 @@ fn read_only() {
 #[test]
 fn failing_writes() {
     // A limit on the size of files makes writes fail in the middle (EFBIG), where a full disk does not.
+    // The schema itself must fit.
     let folder = tempfile::tempdir().unwrap();
     let output = command("bash")
-        .args(["-c", "trap '' XFSZ; ulimit -S -f 300; exec \"$0\" \"$@\""])
+        .args(["-c", "trap '' XFSZ; ulimit -S -f 1200; exec \"$0\" \"$@\""])
         .arg(std::env::current_exe().unwrap())
         .args(["--exact", "full::failing_writes_child", "--ignored", "--nocapture"])
         .env("STORE_MOUNT", folder.path())

@@ -1,0 +1,21 @@
+//! Sentences about agents as such.
+
+use super::{quote, text, who};
+use orkestra_core::event::Event;
+use serde_json::Value;
+
+/// What happened to an agent.
+pub(super) fn sentence(event: &Event, body: &Value) -> String {
+    let agent = &event.subject;
+    let until = match text(body, "until") {
+        "" => "until it is resumed".to_owned(),
+        until => format!("until {}", until.get(..19).unwrap_or(until).replace('T', " ")),
+    };
+    let why = quote(text(body, "why").trim_end_matches('.'));
+    match event.kind.as_str() {
+        "agent.paused" => format!("{} holds {agent} back {until}: {why}.", who(event)),
+        "agent.rate_limited" => format!("{agent} gets no new work {until}: {why}."),
+        "agent.resumed" => format!("{agent} gets work again ({why})."),
+        other => format!("{agent}: {other}."),
+    }
+}

@@ -1,0 +1,28 @@
+//! The words of `orkestra agent`.
+
+use super::Json;
+use clap::Subcommand;
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum Agent {
+    /// Hold an agent back: no new runs and no new attempts; what runs goes on
+    Pause {
+        /// Its name
+        name: String,
+        /// For how long (30m, 2h) [default: until it is resumed]
+        #[arg(long = "for", value_name = "TIME")]
+        span: Option<String>,
+        /// Why, in one sentence
+        #[arg(long)]
+        why: Option<String>,
+        #[command(flatten)]
+        json: Json,
+    },
+    /// Let an agent go on that was paused, or that waits for a rate limit
+    Resume {
+        /// Its name
+        name: String,
+        #[command(flatten)]
+        json: Json,
+    },
+}
