@@ -7,6 +7,7 @@ pub mod agent;
 pub mod agent_state;
 pub mod alert;
 pub mod event;
+pub mod gate;
 pub mod health;
 pub mod id;
 pub mod job;
