@@ -46,14 +46,25 @@ pub const ENV_SWITCHES: [&str; 2] =
 
 /// The arguments between the program and the user's own.
 pub(crate) fn arguments(spec: &AgentSpec, run: &RunRequest) -> Vec<String> {
-    let mode = spec.permission_mode.as_deref().unwrap_or("acceptEdits");
+    // With our hook, what the hook allows is allowed; without it, edits are.
+    let usual = if run.hook.is_some() { "default" } else { "acceptEdits" };
+    let mode = spec.permission_mode.as_deref().unwrap_or(usual);
     let session = run.session_id.to_string();
-    let mut arguments = vec!["-p", "--output-format", "stream-json", "--verbose"];
-    arguments.extend(["--session-id", &session, "--permission-mode", mode]);
-    if let Some(model) = &spec.model {
-        arguments.extend(["--model", model]);
+    let mut arguments: Vec<String> =
+        ["-p", "--output-format", "stream-json", "--verbose"].map(str::to_owned).to_vec();
+    let mut add = |list: [&str; 2]| arguments.extend(list.map(str::to_owned));
+    match &run.resume {
+        Some(id) => add(["--resume", id]),
+        None => add(["--session-id", &session]),
     }
-    arguments.into_iter().map(str::to_owned).collect()
+    add(["--permission-mode", mode]);
+    for dir in &run.add_dirs {
+        add(["--add-dir", &dir.to_string_lossy()]);
+    }
+    if let Some(model) = &spec.model {
+        add(["--model", model]);
+    }
+    arguments
 }
 
 /// Reads the stream of Claude Code.
@@ -226,9 +237,9 @@ impl Claude {
                 }),
                 "text" => {
                     let text = text(block, "text").unwrap_or_default();
-                    let milestones = event::milestones_in(&text);
+                    let reports = event::reports_in(&text);
                     events.push(AgentEvent::Text { text, parent: parent.clone() });
-                    events.extend(milestones);
+                    events.extend(reports);
                 }
                 "thinking" => events.push(AgentEvent::Thinking {
                     text: text(block, "thinking").unwrap_or_default(),

@@ -44,23 +44,62 @@ pub(crate) fn status(value: &Value, key: &str) -> Option<u16> {
     number(value, key).and_then(|n| u16::try_from(n).ok())
 }
 
-/// The milestones that stand as JSON lines inside a text (MISSION row 55), for agents that can
-/// only speak: `{"type":"milestone","text":"half done","progress":50}`. The form with a `payload`
-/// object is read too.
-pub(crate) fn milestones_in(text: &str) -> Vec<AgentEvent> {
-    if !text.contains("\"milestone\"") {
-        return Vec::new();
-    }
+/// The reports that stand as JSON lines inside a text (MISSION row 55), for agents that can only
+/// speak: `{"type":"milestone","text":"half done","progress":50}`, and so `progress`, `blocker`,
+/// `finding` and `request_review`. The form with a `payload` object is read too. Only a whole line
+/// counts: a word inside a sentence never does (MISSION B4).
+pub(crate) fn reports_in(text: &str) -> Vec<AgentEvent> {
     let candidates = text.lines().map(str::trim).filter(|line| line.starts_with('{'));
     candidates
         .filter_map(|line| serde_json::from_str::<Value>(line).ok())
-        .filter(|value| value.get("type").and_then(Value::as_str) == Some("milestone"))
-        .filter_map(|value| milestone(value.get("payload").unwrap_or(&value)))
+        .filter_map(|value| {
+            let word = value.get("type").and_then(Value::as_str)?;
+            report(word, value.get("payload").unwrap_or(&value))?
+        })
         .collect()
 }
 
-/// A milestone from an object with `text` and perhaps `progress` and `file`.
-pub(crate) fn milestone(value: &Value) -> Option<AgentEvent> {
-    let progress = value.get("progress").and_then(Value::as_f64).map(|p| p.clamp(0.0, 100.0));
-    Some(AgentEvent::Milestone { text: text(value, "text")?, progress, file: text(value, "file") })
+/// The report with this name; `None` for a word that is none, `Some(None)` when its text is missing.
+#[expect(clippy::option_option, reason = "an unknown word and a missing text are told apart")]
+pub(crate) fn report(word: &str, value: &Value) -> Option<Option<AgentEvent>> {
+    let progress = || value.get("progress").and_then(Value::as_f64).map(|p| p.clamp(0.0, 100.0));
+    let file = || text(value, "file");
+    let with = |make: &dyn Fn(String) -> AgentEvent| Some(text(value, "text").map(make));
+    match word {
+        "milestone" => {
+            with(&|text| AgentEvent::Milestone { text, progress: progress(), file: file() })
+        }
+        "progress" => {
+            with(&|text| AgentEvent::Progress { text, progress: progress(), file: file() })
+        }
+        "blocker" => with(&|text| AgentEvent::Blocker { text, file: file() }),
+        "finding" => with(&|said| AgentEvent::Finding {
+            text: said,
+            severity: text(value, "severity"),
+            file: file(),
+        }),
+        "request_review" | "review_request" => {
+            with(&|text| AgentEvent::ReviewRequest { text, file: file() })
+        }
+        _ => None,
+    }
+}
+
+/// The first three-digit HTTP status that a text names after `status` or at the start of a known
+/// phrase, for vendors that tell it in words only.
+pub(crate) fn status_in(text: &str) -> Option<u16> {
+    let lower = text.to_ascii_lowercase();
+    let numbers = lower.match_indices(|c: char| c.is_ascii_digit()).filter_map(|(at, _)| {
+        let before = lower.get(..at)?;
+        if before.ends_with(|c: char| c.is_ascii_alphanumeric() || c == '.') {
+            return None;
+        }
+        let rest = lower.get(at..)?;
+        let len = rest.find(|c: char| !c.is_ascii_digit()).unwrap_or(rest.len());
+        let number: u16 = rest.get(..len).filter(|digits| digits.len() == 3)?.parse().ok()?;
+        let told = ["status: ", "status ", "status code ", "http ", "code: ", "error: ", "error "];
+        let named = told.iter().any(|word| before.ends_with(word));
+        ((400..600).contains(&number) && named).then_some(number)
+    });
+    numbers.into_iter().next()
 }

@@ -16,17 +16,42 @@ pub enum Kind {
     Script,
     /// Claude Code.
     Claude,
+    /// Codex.
+    Codex,
+    /// The Gemini CLI.
+    Gemini,
 }
 
 impl Kind {
     /// Every kind.
-    pub const ALL: [Self; 2] = [Self::Script, Self::Claude];
+    pub const ALL: [Self; 4] = [Self::Script, Self::Claude, Self::Codex, Self::Gemini];
 
     /// The word used in the configuration and on the wire.
     pub fn as_str(self) -> &'static str {
         match self {
             Self::Script => "script",
             Self::Claude => "claude",
+            Self::Codex => "codex",
+            Self::Gemini => "gemini",
+        }
+    }
+
+    /// The program that is looked for when none is configured; `None` when the kind has none.
+    pub fn program(self) -> Option<&'static str> {
+        match self {
+            Self::Script => None,
+            Self::Claude => Some("claude"),
+            Self::Codex => Some("codex"),
+            Self::Gemini => Some("gemini"),
+        }
+    }
+
+    /// The signal after which it ends in good order: Claude Code stops its tools and reports what
+    /// it used only upon an interrupt; Codex would leave empty folders in the worktree after one.
+    pub fn stop_signal(self) -> Signal {
+        match self {
+            Self::Claude => Signal::INT,
+            Self::Script | Self::Codex | Self::Gemini => Signal::TERM,
         }
     }
 }
@@ -50,7 +75,7 @@ impl FromStr for Kind {
 
 /// A word that is no kind of agent.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("{0:?} is not a kind of agent; expected script or claude")]
+#[error("{0:?} is not a kind of agent; expected script, claude, codex or gemini")]
 pub struct UnknownKind(String);
 
 /// An agent as configured.
@@ -90,11 +115,7 @@ impl AgentSpec {
 
     /// The program to start; `None` when the kind has none of its own and none is configured.
     pub fn program(&self) -> Option<&str> {
-        match (self.command.first(), self.kind) {
-            (Some(program), _) => Some(program),
-            (None, Kind::Claude) => Some("claude"),
-            (None, Kind::Script) => None,
-        }
+        self.command.first().map(String::as_str).or_else(|| self.kind.program())
     }
 
     /// Makes a relative program path (`./agent.sh`, but not `agent`) absolute: it is meant from
@@ -110,15 +131,28 @@ impl AgentSpec {
     }
 }
 
-/// What one run needs.
-#[derive(Debug, Clone, PartialEq, Eq)]
+/// What one attempt needs.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct RunRequest {
     /// What the agent is asked to do.
     pub prompt: String,
-    /// The id under which the vendor keeps the conversation; a new one for every attempt.
+    /// The id under which the vendor keeps the conversation; a new one for every attempt that
+    /// does not resume.
     pub session_id: Uuid,
-    /// The folder in which the agent works.
+    /// The folder in which the agent works. Claude Code resumes only from the same folder.
     pub worktree: PathBuf,
+    /// The vendor's id of the conversation to go on with, as `started` told it.
+    pub resume: Option<String>,
+    /// Folders beside the worktree in which the agent may work too (recovery from a refused path).
+    pub add_dirs: Vec<PathBuf>,
+    /// Whether Orkestra's sandbox holds the agent. Then the vendor's own sandbox is off: two
+    /// sandboxes inside each other fail in ways that nobody can read.
+    pub sandboxed: bool,
+    /// The command line that the vendor's hooks start, if its calls are to be asked about.
+    pub hook: Option<String>,
+    /// A private folder for files that the wiring needs; the agent must be able to read it.
+    /// Without one, an agent whose hooks need a file is started without hooks.
+    pub folder: Option<PathBuf>,
 }
 
 /// Everything needed to start an agent's process.
@@ -138,6 +172,9 @@ pub struct Invocation {
     pub stdin: Option<Vec<u8>>,
     /// How to stop it in good order.
     pub stop_signal: Signal,
+    /// Files to write before the start, with their content; readable for the owner only.
+    #[serde(default)]
+    pub files: BTreeMap<PathBuf, String>,
 }
 
 impl Invocation {
@@ -170,7 +207,10 @@ pub enum Error {
     NoCommand,
 }
 
-/// How to start an agent for one run.
+/// How to start an agent for one attempt.
+///
+/// The order of the arguments is: what the kind needs, what the hooks need, the user's own `args`,
+/// and last what the vendor wants at the end.
 pub fn command(spec: &AgentSpec, run: &RunRequest) -> Result<Invocation, Error> {
     let program = spec.program().ok_or(Error::NoCommand)?.to_owned();
     let first_arguments = spec.command.iter().skip(1).cloned();
@@ -178,31 +218,54 @@ pub fn command(spec: &AgentSpec, run: &RunRequest) -> Result<Invocation, Error> 
     let worktree = run.worktree.to_string_lossy().into_owned();
     // Some programs believe PWD more than their working directory.
     let mut env_set = BTreeMap::from([("PWD".to_owned(), worktree.clone())]);
+    let names = |list: &[&str]| list.iter().map(|name| (*name).to_owned()).collect::<Vec<_>>();
     let mut env_remove = Vec::new();
     let mut env_keep = Vec::new();
-    let stop_signal = match spec.kind {
+    let mut last = Vec::new();
+    match spec.kind {
         Kind::Script => {
             env_set.insert("ORKESTRA_SESSION_ID".to_owned(), run.session_id.to_string());
             env_set.insert("ORKESTRA_WORKTREE".to_owned(), worktree);
+            if let Some(session) = &run.resume {
+                env_set.insert("ORKESTRA_RESUME".to_owned(), session.clone());
+            }
             if let Some(model) = &spec.model {
                 env_set.insert("ORKESTRA_MODEL".to_owned(), model.clone());
             }
-            Signal::TERM
         }
         Kind::Claude => {
             argv.extend(crate::claude::arguments(spec, run));
-            let names = |list: &[&str]| list.iter().map(|name| (*name).to_owned()).collect();
             env_remove = names(&crate::claude::ENV_REMOVE);
             env_keep = names(&crate::claude::ENV_KEEP);
             for name in crate::claude::ENV_SWITCHES {
                 env_set.insert(name.to_owned(), "1".to_owned());
             }
-            Signal::INT
         }
+        Kind::Codex => {
+            argv.extend(crate::codex::arguments(spec, run));
+            env_remove = names(&crate::codex::ENV_REMOVE);
+            last = crate::codex::last_arguments(run);
+        }
+        Kind::Gemini => {
+            argv.extend(crate::gemini::arguments(spec, run));
+            env_remove = names(&crate::gemini::ENV_REMOVE);
+            for (name, value) in crate::gemini::ENV_SET {
+                env_set.insert(name.to_owned(), value.to_owned());
+            }
+        }
+    }
+    let wiring = match &run.hook {
+        Some(hook) => crate::hook::wiring(spec.kind, hook, run.folder.as_deref()),
+        None => crate::hook::Wiring::default(),
     };
+    argv.extend(wiring.args);
+    env_set.extend(wiring.env);
     argv.extend(spec.args.iter().cloned());
+    argv.extend(last);
     env_set.extend(spec.env.clone());
     let stdin = Some(run.prompt.clone().into_bytes());
     let cwd = run.worktree.clone();
-    Ok(Invocation { argv, cwd, env_set, env_remove, env_keep, stdin, stop_signal })
+    let stop_signal = spec.kind.stop_signal();
+    let files = wiring.files;
+    Ok(Invocation { argv, cwd, env_set, env_remove, env_keep, stdin, stop_signal, files })
 }

@@ -1,10 +1,12 @@
 //! Agents: each agent program's own stream ⇄ one stream of [`AgentEvent`]s.
 //!
-//! Three parts, none of which does I/O:
+//! Parts, none of which does I/O:
 //!
 //! - [`command`] says how to start an agent: arguments, environment, what goes to its standard
 //!   input, and with which signal to stop it;
 //! - an [`Adapter`] reads what the agent prints, line by line;
+//! - [`hook`] connects a vendor's hooks, reads their calls and writes our answers;
+//! - [`recovery`] says from an attempt's end what went wrong and what to do;
 //! - [`discover`] says which of the configured agents can be started, and if none, what to do.
 //!
 //! **Invariant:** adapters are deterministic. After a crash the daemon feeds the raw stream again
@@ -13,14 +15,18 @@
 //! event or is counted in [`Counts`]. A vendor's format is known to nobody outside this crate.
 
 pub mod claude;
+pub mod codex;
 pub mod discover;
 mod ending;
 mod event;
+pub mod gemini;
+pub mod hook;
 mod invocation;
+pub mod recovery;
 pub mod script;
 
 pub use invocation::{AgentSpec, Error, Invocation, Kind, RunRequest, UnknownKind, command};
-use orkestra_core::agent::{AgentEvent, Ended, RawReason};
+use orkestra_core::agent::{AgentEvent, Ended, RawReason, Usage};
 use orkestra_core::signal::Signal;
 use serde::{Deserialize, Serialize};
 use std::fmt;
@@ -31,6 +37,9 @@ pub const LINE_BYTES_MAX: usize = 16 * 1024 * 1024;
 
 /// Turns one agent's output into events; one adapter per run and attempt.
 pub trait Adapter: Send {
+    /// Tells what is known before the first line; called at most once, and before any line.
+    fn begin(&mut self, _begin: Begin) {}
+
     /// Takes one line, with or without its line end. Never gives `ended`: that is the last event
     /// of a run, and an agent may still go on after it reported a result.
     fn line(&mut self, line: &[u8]) -> Vec<AgentEvent>;
@@ -68,7 +77,19 @@ pub fn adapter(kind: Kind) -> Box<dyn Adapter> {
     match kind {
         Kind::Script => Box::new(script::Script::default()),
         Kind::Claude => Box::new(claude::Claude::default()),
+        Kind::Codex => Box::new(codex::Codex::default()),
+        Kind::Gemini => Box::new(gemini::Gemini::default()),
     }
+}
+
+/// What is known of an attempt before its first line.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct Begin {
+    /// The model that was asked for; Codex does not tell which one answers.
+    pub model: Option<String>,
+    /// For an attempt that resumes: the sum of the usage that earlier attempts reported for the
+    /// same vendor session. Codex counts from the start of a session, and this is subtracted.
+    pub used: Option<Usage>,
 }
 
 /// What became of the lines of one run.

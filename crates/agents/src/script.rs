@@ -66,9 +66,9 @@ impl Script {
     fn text(&mut self, text: String) -> Vec<AgentEvent> {
         self.last_text.clone_from(&text);
         self.last_text.truncate(self.last_text.floor_char_boundary(SUMMARY_BYTES_MAX));
-        let milestones = event::milestones_in(&text);
+        let reports = event::reports_in(&text);
         let mut events = vec![AgentEvent::Text { text, parent: None }];
-        events.extend(milestones);
+        events.extend(reports);
         events
     }
 
@@ -160,14 +160,16 @@ fn one(word: &str, value: &Value) -> Parsed {
             output: number(value, "output").unwrap_or(0),
             cost_usd: value.get("cost_usd").and_then(Value::as_f64),
         }),
-        "milestone" => event::milestone(value).ok_or("text")?,
         "question" => AgentEvent::Question { text: need("text")?, options: options(value) },
         "error" => {
             AgentEvent::Error { message: need("message")?, status: event::status(value, "status") }
         }
         "warning" => AgentEvent::Warning { message: need("message")? },
         "ended" => return Err("ok, true or false"),
-        _ => return Ok(None),
+        _ => match event::report(word, value) {
+            Some(report) => report.ok_or("text")?,
+            None => return Ok(None),
+        },
     };
     Ok(Some(event))
 }

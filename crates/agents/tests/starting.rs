@@ -11,7 +11,12 @@ use uuid::Uuid;
 
 fn run() -> RunRequest {
     let session_id = Uuid::from_u128(7);
-    RunRequest { prompt: "do it\n".into(), session_id, worktree: "/w/tree".into() }
+    RunRequest {
+        prompt: "do it\n".into(),
+        session_id,
+        worktree: "/w/tree".into(),
+        ..RunRequest::default()
+    }
 }
 
 fn texts(list: &[&str]) -> Vec<String> {

@@ -11,7 +11,7 @@ use proptest::prelude::*;
 use std::path::{Path, PathBuf};
 
 /// Every recorded stream, with its kind and how its process ended.
-const STREAMS: [(&str, Kind, i32); 12] = [
+const STREAMS: [(&str, Kind, i32); 27] = [
     ("claude-success.jsonl", Kind::Claude, 0),
     ("claude-denied.jsonl", Kind::Claude, 0),
     ("claude-api-error.jsonl", Kind::Claude, 1),
@@ -24,6 +24,21 @@ const STREAMS: [(&str, Kind, i32); 12] = [
     ("script-plain.txt", Kind::Script, 0),
     ("script-dies.txt", Kind::Script, 1),
     ("script-contradicts.jsonl", Kind::Script, 3),
+    ("codex-success.jsonl", Kind::Codex, 0),
+    ("codex-silent-refusal.jsonl", Kind::Codex, 0),
+    ("codex-rate-limited.jsonl", Kind::Codex, 1),
+    ("codex-killed.jsonl", Kind::Codex, 137),
+    ("codex-resumed.jsonl", Kind::Codex, 0),
+    ("codex-shell.jsonl", Kind::Codex, 0),
+    ("codex-odd.jsonl", Kind::Codex, 0),
+    ("gemini-success.jsonl", Kind::Gemini, 0),
+    ("gemini-denied.jsonl", Kind::Gemini, 0),
+    ("gemini-rate-limited.jsonl", Kind::Gemini, 173),
+    ("gemini-killed.jsonl", Kind::Gemini, 137),
+    ("gemini-outside.jsonl", Kind::Gemini, 0),
+    ("gemini-resumed.jsonl", Kind::Gemini, 0),
+    ("gemini-shell.jsonl", Kind::Gemini, 0),
+    ("gemini-odd.jsonl", Kind::Gemini, 0),
 ];
 
 fn data(name: &str) -> PathBuf {

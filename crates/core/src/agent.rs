@@ -102,6 +102,39 @@ pub enum AgentEvent {
         /// The file it is about.
         file: Option<String>,
     },
+    /// How far the work is, by the agent's own word.
+    Progress {
+        /// What it is doing.
+        text: String,
+        /// How far the whole work is, 0 to 100.
+        progress: Option<f64>,
+        /// The file it is about.
+        file: Option<String>,
+    },
+    /// Something keeps the agent from going on, by its own word. Only a line of its own says so,
+    /// never a word inside a text.
+    Blocker {
+        /// What it is.
+        text: String,
+        /// The file it is about.
+        file: Option<String>,
+    },
+    /// The agent found something that others should know.
+    Finding {
+        /// What it found.
+        text: String,
+        /// How bad it is, in the agent's words.
+        severity: Option<String>,
+        /// The file it is about.
+        file: Option<String>,
+    },
+    /// The agent asks that others look at its work.
+    ReviewRequest {
+        /// What they should look at.
+        text: String,
+        /// The file it is about.
+        file: Option<String>,
+    },
     /// The agent asks a person.
     Question {
         /// The question.
@@ -167,6 +200,10 @@ impl AgentEvent {
             Self::PermissionDenied(_) => "run.permission_denied",
             Self::Usage(_) => "run.usage",
             Self::Milestone { .. } => "run.milestone",
+            Self::Progress { .. } => "run.progress",
+            Self::Blocker { .. } => "run.blocker",
+            Self::Finding { .. } => "run.finding",
+            Self::ReviewRequest { .. } => "run.review_request",
             Self::Question { .. } => "run.question",
             Self::Retry { .. } => "run.retry",
             Self::Error { .. } => "run.error",

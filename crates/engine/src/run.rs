@@ -17,7 +17,6 @@ use orkestra_agents::{Adapter, AgentSpec, Kind, ProcessExit, RunRequest, adapter
 use orkestra_core::agent::AgentEvent;
 use orkestra_core::id::{InstanceId, RunId};
 use orkestra_core::run::{ChangedFile, Run, RunInput, RunOrder, Streamed, Worktree};
-use orkestra_core::signal::Signal;
 use orkestra_core::unit::Exit;
 use orkestra_host::git;
 use orkestra_host::instance::{InstanceEvent, InstanceEvents, InstanceHandle, Launch, Output};
@@ -85,10 +84,7 @@ impl Runs {
                 Err(why) => self.refuse(run.id, why),
             },
             RunOrder::Stop { instance } => {
-                let signal = match kind_of(run) {
-                    Kind::Claude => Signal::INT,
-                    Kind::Script => Signal::TERM,
-                };
+                let signal = kind_of(run).stop_signal();
                 self.actors.send(*instance, Control::Stop(signal, GRACE));
             }
             RunOrder::Release { instance } => self.release(*instance),
@@ -161,6 +157,7 @@ impl Runs {
             prompt: run.prompt.clone(),
             session_id,
             worktree: PathBuf::from(&worktree.path),
+            ..RunRequest::default()
         };
         let invocation = command(spec, &request).map_err(|error| describe(&error))?;
         let folder = run_folder(&self.actors.options.home, run.id);

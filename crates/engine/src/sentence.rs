@@ -310,6 +310,10 @@ fn run_sentence(event: &Event, body: &Value) -> String {
             number(body, "fresh_input") + number(body, "cache_read") + number(body, "cache_write"),
             number(body, "output")
         ),
+        "run.progress" => format!("Progress: {}", quote(text(body, "text"))),
+        "run.blocker" => format!("It is blocked: {}", quote(text(body, "text"))),
+        "run.finding" => format!("Finding: {}", quote(text(body, "text"))),
+        "run.review_request" => format!("It asks for a review: {}", quote(text(body, "text"))),
         "run.milestone" => format!("Milestone: {}", quote(text(body, "text"))),
         "run.question" => format!("Asks: {}", quote(text(body, "text"))),
         "run.retry" => format!("The model's API failed ({}); trying again.", text(body, "error")),

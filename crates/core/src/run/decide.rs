@@ -177,6 +177,10 @@ impl Turn<'_> {
                 | AgentEvent::PermissionRequest { .. }
                 | AgentEvent::PermissionDenied(_)
                 | AgentEvent::Milestone { .. }
+                | AgentEvent::Progress { .. }
+                | AgentEvent::Blocker { .. }
+                | AgentEvent::Finding { .. }
+                | AgentEvent::ReviewRequest { .. }
                 | AgentEvent::Question { .. }
                 | AgentEvent::Retry { .. }
                 | AgentEvent::Error { .. }

@@ -211,10 +211,10 @@ pub(crate) const AGENT: Section = Section {
     keys: &[
         Key {
             name: "kind",
-            ty: Word(&["script", "claude"]),
+            ty: Word(&["script", "claude", "codex", "gemini"]),
             default: "",
             example: "claude",
-            doc: "What it is: any program that reads a prompt and prints lines, or Claude Code.",
+            doc: "What it is: any program that reads a prompt and prints lines (script), or an agent program: Claude Code, Codex, Gemini CLI.",
         },
         Key {
             name: "command",
