@@ -1,5 +1,10 @@
 //! Worktrees through the `git` executable: what people see is what git itself would do.
 
+mod checkout;
+
+pub(crate) use checkout::patch_between;
+pub use checkout::{Checkout, Identity};
+
 use std::ffi::OsStr;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -98,7 +103,12 @@ pub async fn dirty_count(worktree: &Path) -> Result<usize, Error> {
 pub async fn changed_files(worktree: &Path) -> Result<Vec<ChangedFile>, Error> {
     let arguments = ["status", "--porcelain=v1", "-z", "--untracked-files=all"];
     let answer = checked(worktree, &arguments, ASK).await?;
-    let mut fields = answer.stdout.split(|byte| *byte == 0).filter(|field| !field.is_empty());
+    Ok(status_of(&answer.stdout))
+}
+
+/// What `status --porcelain=v1 -z` says.
+fn status_of(said: &[u8]) -> Vec<ChangedFile> {
+    let mut fields = said.split(|byte| *byte == 0).filter(|field| !field.is_empty());
     let mut files = Vec::new();
     while let Some(field) = fields.next() {
         let text = String::from_utf8_lossy(field);
@@ -109,7 +119,7 @@ pub async fn changed_files(worktree: &Path) -> Result<Vec<ChangedFile>, Error> {
         }
         files.push(ChangedFile { path: path.to_owned(), status: status.to_owned() });
     }
-    Ok(files)
+    files
 }
 
 /// What differs in a worktree from a commit, whether committed since or not, and files that git
@@ -117,7 +127,15 @@ pub async fn changed_files(worktree: &Path) -> Result<Vec<ChangedFile>, Error> {
 pub async fn changed_since(worktree: &Path, base: &str) -> Result<Vec<ChangedFile>, Error> {
     let arguments = ["diff", "--name-status", "--no-renames", "-z", base, "--"];
     let answer = checked(worktree, &arguments, ASK).await?;
-    let mut fields = answer.stdout.split(|byte| *byte == 0).filter(|field| !field.is_empty());
+    let mut files = names_of(&answer.stdout);
+    let untracked = changed_files(worktree).await?.into_iter().filter(|file| file.status == "??");
+    files.extend(untracked.map(|file| ChangedFile { status: "?".to_owned(), ..file }));
+    Ok(files)
+}
+
+/// What `diff --name-status -z` says.
+fn names_of(said: &[u8]) -> Vec<ChangedFile> {
+    let mut fields = said.split(|byte| *byte == 0).filter(|field| !field.is_empty());
     let mut files = Vec::new();
     while let (Some(status), Some(path)) = (fields.next(), fields.next()) {
         files.push(ChangedFile {
@@ -125,9 +143,7 @@ pub async fn changed_since(worktree: &Path, base: &str) -> Result<Vec<ChangedFil
             status: String::from_utf8_lossy(status).into_owned(),
         });
     }
-    let untracked = changed_files(worktree).await?.into_iter().filter(|file| file.status == "??");
-    files.extend(untracked.map(|file| ChangedFile { status: "?".to_owned(), ..file }));
-    Ok(files)
+    files
 }
 
 /// Makes a worktree at `path` on a new branch from the repository's HEAD.
@@ -144,6 +160,44 @@ pub async fn add_worktree(repository: &Path, path: &Path, branch: &str) -> Resul
         return Err(Error::BranchTaken { branch: branch.to_owned(), message });
     }
     Err(Error::Refused { command: "worktree add".to_owned(), message })
+}
+
+/// Makes a worktree at `path` of a branch that is there already.
+pub async fn attach_worktree(repository: &Path, path: &Path, branch: &str) -> Result<(), Error> {
+    let target = path.to_string_lossy();
+    // A folder that was moved away is still on git's list until it is looked for.
+    checked(repository, &["worktree", "prune"], ASK).await?;
+    let arguments = ["worktree", "add", "--quiet", "--", &target, branch];
+    checked(repository, &arguments, CHECKOUT).await?;
+    Ok(())
+}
+
+/// The commit that a branch ends in; nothing when there is no such branch.
+pub async fn tip_of(repository: &Path, branch: &str) -> Result<Option<String>, Error> {
+    let name = format!("refs/heads/{branch}");
+    let answer = git(repository, &["rev-parse", "--verify", "--quiet", &name], ASK).await?;
+    let text = String::from_utf8_lossy(&answer.stdout).trim().to_owned();
+    Ok((answer.success() && !text.is_empty()).then_some(text))
+}
+
+/// Makes a branch end in this commit; it is made if it is not there.
+pub async fn set_branch(repository: &Path, branch: &str, commit: &str) -> Result<(), Error> {
+    checked(repository, &["update-ref", &format!("refs/heads/{branch}"), commit], ASK).await?;
+    Ok(())
+}
+
+/// Removes a branch that ends in this commit; what it led to stays until git tidies up.
+pub async fn remove_branch(repository: &Path, branch: &str, commit: &str) -> Result<(), Error> {
+    let name = format!("refs/heads/{branch}");
+    checked(repository, &["update-ref", "-d", &name, commit], ASK).await?;
+    Ok(())
+}
+
+/// Keeps a commit under a name of its own that no branch list shows, so that git never tidies it
+/// away.
+pub async fn keep_commit(repository: &Path, name: &str, commit: &str) -> Result<(), Error> {
+    checked(repository, &["update-ref", &format!("refs/orkestra/{name}"), commit], ASK).await?;
+    Ok(())
 }
 
 /// Removes a worktree with everything in it; its branch stays.
@@ -190,6 +244,16 @@ async fn checked(dir: &Path, arguments: &[&str], limit: Duration) -> Result<Capt
 }
 
 async fn git(dir: &Path, arguments: &[&str], limit: Duration) -> Result<Captured, Error> {
+    git_with(dir, &[], arguments, limit).await
+}
+
+/// Git with further variables of its own.
+async fn git_with(
+    dir: &Path,
+    variables: &[(&str, &str)],
+    arguments: &[&str],
+    limit: Duration,
+) -> Result<Captured, Error> {
     // A daemon started from a git hook has GIT_DIR and friends set: they would lead elsewhere.
     // A question on a terminal nobody watches would wait for ever, and messages must be English
     // to be recognised.
@@ -204,7 +268,9 @@ async fn git(dir: &Path, arguments: &[&str], limit: Duration) -> Result<Captured
     ];
     let env: Vec<(String, String)> = inherited
         .filter(|(key, _)| key != "LC_ALL" && key != "LANGUAGE")
-        .chain(ours.map(|(key, value)| (key.to_owned(), value.to_owned())))
+        .chain(
+            ours.iter().chain(variables).map(|(key, value)| (key.to_string(), value.to_string())),
+        )
         .collect();
     let argv: Vec<String> =
         std::iter::once("git").chain(arguments.iter().copied()).map(str::to_owned).collect();

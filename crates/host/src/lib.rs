@@ -8,14 +8,17 @@
 //! - [`output`], [`raw`]: what units write
 //! - [`service`], [`keeper`]: what starts the daemon and keeps it running
 //! - [`program`], [`git`], [`watch`]: short helper programs, worktrees, changed files
+//! - [`inside`], [`diff`], [`snapshot`]: what others left in a folder, and how it differs
 //! - [`secret`]: files and programs that keep secrets
 
 pub mod account;
 pub mod boot;
 pub mod clock;
+pub mod diff;
 mod error;
 pub mod git;
 pub mod home;
+pub mod inside;
 pub mod instance;
 pub mod keeper;
 pub mod limits;
@@ -32,6 +35,7 @@ pub mod reserve;
 pub mod sample;
 pub mod secret;
 pub mod service;
+pub mod snapshot;
 pub mod socket;
 mod spawn;
 pub mod watch;

@@ -48,7 +48,7 @@ fn what_is_written_is_read_and_written_the_same() {
         assert_eq!(check(text).to_string(), text);
     }
     let digest = format!("file:a#sha256={}", "AB".repeat(32));
-    assert_eq!(check(&digest).to_string(), digest.to_lowercase().replace("file:a", "file:a"));
+    assert_eq!(check(&digest).to_string(), digest.to_lowercase());
     assert_eq!(wanted("none"), Wanted::None);
     assert_eq!(wanted("tests"), Wanted::Tests);
 }
