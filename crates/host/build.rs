@@ -1,4 +1,5 @@
-//! Builds the shim as a static, position-dependent binary, so that it can be embedded.
+//! Builds the shim as a static, position-dependent binary without a C library, so that it can be
+//! embedded.
 //!
 //! A second cargo is needed because link options of a dependency cannot be set from here: a
 //! position-independent or dynamically linked shim would cost megabytes in every unit.
@@ -38,7 +39,12 @@ fn main() {
             build.env_remove(&key);
         }
     }
-    build.env("RUSTFLAGS", "-C target-feature=+crt-static -C relocation-model=static");
+    // No C library, not even its start: it costs more than the shim itself (crates/shim/src/kernel.rs).
+    build.env(
+        "RUSTFLAGS",
+        "--cfg orkestra_bare -C target-feature=+crt-static -C relocation-model=static \
+         -C link-arg=-nostartfiles -C link-arg=-nostdlib",
+    );
     match build.status() {
         Ok(status) if status.success() => {}
         Ok(status) => fail(&format!("building the shim failed: {status}")),

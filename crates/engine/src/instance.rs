@@ -7,10 +7,11 @@ use crate::tasks::Tasks;
 use orkestra_core::id::InstanceId;
 use orkestra_core::signal::Signal;
 use orkestra_core::unit::Exit;
-use orkestra_host::instance::{Exit as HostExit, InstanceHandle, Launcher};
+use orkestra_host::instance::{Exit as HostExit, InstanceEvents, InstanceHandle, Launch, Launcher};
 use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::Duration;
+use tokio::runtime::RuntimeFlavor;
 use tokio::sync::mpsc;
 
 /// A word to an actor.
@@ -72,6 +73,18 @@ impl Actors {
     pub(crate) fn release(&mut self, instance: InstanceId) {
         self.send(instance, Control::Release);
         self.controls.remove(&instance);
+    }
+}
+
+/// Starts a life. Making folders and spawning may wait for the disk, so others are moved away from
+/// this thread meanwhile; to go to another thread oneself would take longer than all the rest.
+pub(crate) fn start(
+    launcher: &Launcher,
+    launch: &Launch,
+) -> Result<(InstanceHandle, InstanceEvents), orkestra_host::Error> {
+    match tokio::runtime::Handle::current().runtime_flavor() {
+        RuntimeFlavor::CurrentThread => launcher.launch(launch),
+        _ => tokio::task::block_in_place(|| launcher.launch(launch)),
     }
 }
 

@@ -4,7 +4,7 @@
 use crate::handle::View;
 use crate::instance::{
     Actors, Control, Orders, await_release, describe, exit_of, failed_start, lost_exit, obey,
-    stop_leftovers,
+    start, stop_leftovers,
 };
 use crate::message::Message;
 use crate::secret::Secrets;
@@ -242,19 +242,7 @@ impl Actor {
         launcher: Arc<Launcher>,
     ) -> Result<(InstanceHandle, InstanceEvents), String> {
         self.fill_secrets(&mut launch).await?;
-        // Making folders and spawning may wait for the disk.
-        let launched = tokio::task::spawn_blocking({
-            let runtime = tokio::runtime::Handle::current();
-            move || {
-                let _context = runtime.enter();
-                launcher.launch(&launch)
-            }
-        })
-        .await;
-        match launched {
-            Ok(launched) => launched.map_err(|error| describe(&error)),
-            Err(error) => Err(describe(&error)),
-        }
+        start(&launcher, &launch).map_err(|error| describe(&error))
     }
 
     async fn never_started(self, why: &str) {

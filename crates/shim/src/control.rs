@@ -2,7 +2,7 @@
 //!
 //! A shim never waits for a daemon: whoever does not read is dropped and may connect again.
 
-use std::os::fd::OwnedFd;
+use crate::sys::OwnedFd;
 
 use crate::sys;
 use crate::text::{Text, number};

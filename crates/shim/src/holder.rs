@@ -4,14 +4,13 @@
 //! leader is reaped last: until then its pid, which is also the group's name, belongs to nobody
 //! else.
 
-use core::ffi::c_char;
-use std::os::fd::OwnedFd;
+use crate::sys::OwnedFd;
 
 use crate::control::{Connections, Line, Request, TAG_CONNECTION};
 use crate::leader::{self, Leader, Stage, StartFailure};
 use crate::log::Stream;
 use crate::notice::{Notices, TAG_NOTICE};
-use crate::options::Options;
+use crate::options::{Options, Words};
 use crate::output::{Output, TAG_FILES, TAG_STDERR, TAG_STDOUT};
 use crate::record::Exit;
 use crate::sys::{self, Ending, Errno};
@@ -80,10 +79,10 @@ struct Holder<'a> {
 }
 
 /// Holds the instance until it is released. Returns the shim's own exit code.
-pub(crate) fn hold(options: &Options, argv: *const *const c_char) -> i32 {
+pub(crate) fn hold(options: &Options, argv: Words, environment: Words) -> i32 {
     sys::become_holder();
     let Ok(mut holder) = Holder::new(options) else { return 101 };
-    holder.start(argv);
+    holder.start(argv, environment);
     holder.run();
     0
 }
@@ -129,7 +128,7 @@ impl<'a> Holder<'a> {
         })
     }
 
-    fn start(&mut self, argv: *const *const c_char) {
+    fn start(&mut self, argv: Words, environment: Words) {
         let hello = self.hello();
         self.connections.say_all(&hello);
         if let Some((name, all)) = self.options.notify {
@@ -146,7 +145,7 @@ impl<'a> Holder<'a> {
             Err(errno) => self.failure = Some(StartFailure { stage: Stage::Output, errno }),
             Ok((output, (stdout, stderr))) => {
                 self.output = Some(output);
-                match leader::start(self.options, argv, &stdout, &stderr) {
+                match leader::start(self.options, argv, environment, &stdout, &stderr) {
                     Err(failure) => self.failure = Some(failure),
                     Ok(Leader { pid, verdict }) => {
                         self.leader = pid;

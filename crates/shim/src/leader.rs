@@ -2,11 +2,14 @@
 
 #![allow(unsafe_code, reason = "fork, exec and what has to happen between them")]
 
-use core::ffi::{CStr, c_char, c_int};
-use std::os::fd::{AsRawFd, OwnedFd, RawFd};
+use core::convert::Infallible;
+use core::ffi::{CStr, c_int};
+use core::mem::MaybeUninit;
 
-use crate::options::Options;
-use crate::sys;
+use crate::kernel::{self, arg, call};
+use crate::options::{Options, Words};
+use crate::program;
+use crate::sys::{self, OwnedFd};
 use crate::text::number;
 
 /// More groups than this are not handed over by the daemon.
@@ -66,28 +69,53 @@ pub(crate) struct Leader {
 /// `options.command`.
 pub(crate) fn start(
     options: &Options,
-    argv: *const *const c_char,
+    argv: Words,
+    environment: Words,
     stdout: &OwnedFd,
     stderr: &OwnedFd,
 ) -> Result<Leader, StartFailure> {
     let failed = |stage| move |errno| StartFailure { stage, errno };
     let (verdict, report) = sys::pipe().map_err(failed(Stage::Setup))?;
-    // SAFETY: the shim has one thread, so the child may go on as usual.
-    let pid = unsafe {
-        let shim = libc::getpid();
-        let pid = libc::fork();
-        if pid == 0 {
-            let StartFailure { stage, errno } = become_leader(options, argv, stdout, stderr, shim);
-            let [a, b, c, d] = errno.to_ne_bytes();
-            let _ = sys::write(&report, &[stage as u8, a, b, c, d]);
-            libc::_exit(127);
-        }
-        pid
+    let shim = sys::own_pid();
+    let child = Child { options, argv, environment, stdout, stderr, report: &report, shim };
+    let mut stack = Stack(MaybeUninit::uninit());
+    // SAFETY: the shim has one thread and has blocked its signals. The child only reads what it
+    // is given, and has a stack of its own until it is another program.
+    let pid = unsafe { kernel::spawn(begin, &raw const child, (&raw mut stack).add(1).cast()) };
+    Ok(Leader { pid: pid.map_err(failed(Stage::Fork))?, verdict })
+}
+
+/// The child's until it is another program.
+#[repr(C, align(16))]
+struct Stack(MaybeUninit<[u8; STACK]>);
+
+/// Room for the groups, for a path, and as much again.
+const STACK: usize = 16 << 10;
+
+struct Child<'a> {
+    options: &'a Options,
+    argv: Words,
+    environment: Words,
+    stdout: &'a OwnedFd,
+    stderr: &'a OwnedFd,
+    report: &'a OwnedFd,
+    shim: i32,
+}
+
+/// # Safety
+/// Only as a child with a stack of its own, of a process with one thread; `argv` must be
+/// NULL-terminated beyond `options.command`.
+unsafe extern "C" fn begin(child: *const Child<'_>) -> ! {
+    // SAFETY: the parent waits and keeps it.
+    let child = unsafe { &*child };
+    // SAFETY: as the caller says.
+    let StartFailure { stage, errno } = match unsafe { child.become_leader() } {
+        Ok(never) => match never {},
+        Err(failure) => failure,
     };
-    if pid < 0 {
-        return Err(StartFailure { stage: Stage::Fork, errno: sys::errno() });
-    }
-    Ok(Leader { pid, verdict })
+    let [a, b, c, d] = errno.to_ne_bytes();
+    let _ = sys::write(child.report, &[stage as u8, a, b, c, d]);
+    kernel::exit(127)
 }
 
 /// Reads the child's verdict: `None` while it is open, else whether the program runs.
@@ -104,80 +132,66 @@ pub(crate) fn verdict(fd: &OwnedFd) -> Option<Result<(), StartFailure>> {
     }
 }
 
-/// Runs in the child; comes back only with a reason why it could not become the program.
-///
-/// # Safety
-/// Only in a freshly forked child of a process with one thread; `argv` must be NULL-terminated
-/// beyond `options.command`.
-unsafe fn become_leader(
-    options: &Options,
-    argv: *const *const c_char,
-    stdout: &OwnedFd,
-    stderr: &OwnedFd,
-    shim: i32,
-) -> StartFailure {
-    let failed = |stage| StartFailure { stage, errno: sys::errno() };
-    // SAFETY: system calls with valid, NUL-terminated arguments, in the forked child.
-    unsafe {
-        libc::setsid();
+impl Child<'_> {
+    /// Comes back only with a reason why it could not become the program.
+    ///
+    /// # Safety
+    /// As [`begin`].
+    unsafe fn become_leader(&self) -> Result<Infallible, StartFailure> {
+        let failed = |stage| move |errno| StartFailure { stage, errno };
+        let options = self.options;
+        sys::new_session();
         if let Some((soft, hard)) = options.nofile {
             let limit = libc::rlimit { rlim_cur: soft, rlim_max: hard };
-            libc::setrlimit(libc::RLIMIT_NOFILE, &raw const limit);
+            let limit = &raw const limit as usize;
+            // SAFETY: the limit is read only. A refusal leaves the limit as it is.
+            let _ =
+                unsafe { call(libc::SYS_prlimit64, [0, libc::RLIMIT_NOFILE as usize, limit, 0]) };
         }
         if let Some((uid, gid, groups)) = options.user {
             // Pipes belong to who made them, and who opens /dev/stderr needs the right to.
-            for end in [stdout, stderr] {
-                libc::fchown(end.as_raw_fd(), uid, gid);
+            for end in [self.stdout, self.stderr] {
+                let ids = [arg(end.as_raw_fd()), uid as usize, gid as usize];
+                // SAFETY: no pointers.
+                let _ = unsafe { call(libc::SYS_fchown, ids) };
             }
-            if !become_user(uid, gid, groups) {
-                return failed(Stage::User);
-            }
+            become_user(uid, gid, groups).map_err(failed(Stage::User))?;
         }
         // After the change of user, which clears it. Without its shim nobody could stop or account
         // for the unit: it must not outlive it.
-        libc::prctl(libc::PR_SET_PDEATHSIG, libc::SIGKILL);
-        if libc::getppid() != shim {
-            libc::_exit(127);
+        // SAFETY: no pointers.
+        let _ = unsafe {
+            call(libc::SYS_prctl, [arg(libc::PR_SET_PDEATHSIG), arg(libc::SIGKILL), 0, 0, 0])
+        };
+        if sys::parent_pid() != self.shim {
+            kernel::exit(127);
         }
-        if libc::chdir(options.cwd.as_ptr()) < 0 {
-            return failed(Stage::Cwd);
+        sys::change_dir(options.cwd).map_err(failed(Stage::Cwd))?;
+        let stdin = sys::open_at(libc::AT_FDCWD, options.stdin, libc::O_RDONLY, 0)
+            .map_err(failed(Stage::Stdin))?;
+        // The sources are above 2 (stdio was opened at the start), and a copy is not CLOEXEC.
+        for (from, to) in [(&stdin, 0), (self.stdout, 1), (self.stderr, 2)] {
+            sys::copy_to(from.as_raw_fd(), to).map_err(failed(Stage::Setup))?;
         }
-        let stdin: RawFd = libc::open(options.stdin.as_ptr(), libc::O_RDONLY | libc::O_CLOEXEC);
-        if stdin < 0 {
-            return failed(Stage::Stdin);
-        }
-        // The sources are above 2 (stdio was opened at the start), and dup2 drops CLOEXEC.
-        for (from, to) in [(stdin, 0), (stdout.as_raw_fd(), 1), (stderr.as_raw_fd(), 2)] {
-            if libc::dup2(from, to) < 0 {
-                return failed(Stage::Setup);
-            }
-        }
-        libc::umask(0o022);
-        // Ignored signals would survive exec; a unit expects the defaults. The kernel is asked
-        // directly, because glibc refuses to touch the two it uses itself (32 and 33), and those
-        // may be inherited as ignored as well. All zero is: default, no flags, no mask.
-        let default = [0_u64; 4];
+        sys::set_umask(0o022);
+        // Ignored signals would survive exec; a unit expects the defaults.
         for signal in 1..=64 {
-            let (none, mask_len) = (core::ptr::null_mut::<u64>(), 8);
-            libc::syscall(libc::SYS_rt_sigaction, signal, default.as_ptr(), none, mask_len);
+            sys::on_signal(signal, false);
         }
-        let mut none: libc::sigset_t = core::mem::zeroed();
-        libc::sigemptyset(&raw mut none);
-        libc::sigprocmask(libc::SIG_SETMASK, &raw const none, core::ptr::null_mut());
+        sys::block_signals(0);
         // Everything else is CLOEXEC already; the report pipe must stay until exec.
-        libc::close_range(3, libc::c_uint::MAX, libc::CLOSE_RANGE_CLOEXEC as c_int);
-        let command = argv.add(options.command);
-        if (*command).is_null() || CStr::from_ptr(*command).is_empty() {
-            return StartFailure { stage: Stage::Exec, errno: libc::ENOENT };
-        }
-        libc::execvp(*command, command);
-        failed(Stage::Exec)
+        let _ = sys::close_from(3, libc::CLOSE_RANGE_CLOEXEC);
+        // SAFETY: as the caller says; the command is not behind the end of the list.
+        let argv = unsafe { self.argv.add(options.command) };
+        // SAFETY: the words of the list are NUL-terminated.
+        let errno = unsafe { program::execute(argv, self.environment) };
+        Err(StartFailure { stage: Stage::Exec, errno })
     }
 }
 
 /// All groups, the group, the user: in this order, since each step takes the right to the one
 /// before.
-fn become_user(uid: u32, gid: u32, groups: &CStr) -> bool {
+fn become_user(uid: u32, gid: u32, groups: &CStr) -> Result<(), sys::Errno> {
     let mut list = [0; GROUPS_MAX];
     let mut count = 0;
     for word in groups.to_bytes().split(|byte| *byte == b',') {
@@ -187,10 +201,12 @@ fn become_user(uid: u32, gid: u32, groups: &CStr) -> bool {
             count += 1;
         }
     }
+    let (uid, gid) = (uid as usize, gid as usize);
     // SAFETY: the list has `count` groups.
     unsafe {
-        libc::setgroups(count, list.as_ptr()) == 0
-            && libc::setresgid(gid, gid, gid) == 0
-            && libc::setresuid(uid, uid, uid) == 0
+        call(libc::SYS_setgroups, [count, list.as_ptr() as usize])?;
+        call(libc::SYS_setresgid, [gid, gid, gid])?;
+        call(libc::SYS_setresuid, [uid, uid, uid])?;
     }
+    Ok(())
 }

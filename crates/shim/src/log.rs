@@ -3,8 +3,8 @@
 //! Lossless means: what was read is kept until it is written, and nothing more is read before.
 //! Files are only ever added and the oldest removed; without renames a reader needs no luck.
 
+use crate::sys::{OwnedFd, RawFd};
 use core::ffi::CStr;
-use std::os::fd::{AsRawFd, OwnedFd, RawFd};
 
 use crate::options::WhenFull;
 use crate::sys::{self, Errno};

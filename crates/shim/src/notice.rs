@@ -3,8 +3,8 @@
 //! Only the last word of each kind is kept, and it is passed on at most every 20 ms: whatever a
 //! unit sends, a daemon hears little. What still holds is said again to a daemon that comes later.
 
+use crate::sys::OwnedFd;
 use core::ffi::CStr;
-use std::os::fd::OwnedFd;
 
 use crate::control::{Connections, Line};
 use crate::sys;

@@ -1,8 +1,11 @@
 //! What the daemon asked for, read from `key=value … -- command`.
 
-use core::ffi::CStr;
+use core::ffi::{CStr, c_char};
 
 use crate::text::number;
+
+/// A list of words as the kernel gives and takes it: addresses, then null.
+pub(crate) type Words = *const *const c_char;
 
 /// What to do with output while the disk is full.
 #[derive(Clone, Copy, PartialEq, Eq)]

@@ -1,7 +1,7 @@
 //! Where the unit's output goes: through pipes into the log, or straight into two files.
 
+use crate::sys::OwnedFd;
 use core::ffi::CStr;
-use std::os::fd::OwnedFd;
 
 use crate::log::{GULP, Log, Stream};
 use crate::options::{self, Options};

@@ -1,7 +1,7 @@
 //! The last word about an instance: in memory, on the wire and in the file `exit`.
 
+use crate::sys::OwnedFd;
 use core::fmt;
-use std::os::fd::{AsRawFd, OwnedFd};
 
 use crate::leader::StartFailure;
 use crate::sys::{self, Ending, Errno};

@@ -1,48 +1,56 @@
 //! The system calls the shim needs, each with an errno instead of an exception.
 //!
-//! Everything here is a direct call: the shim never starts std's runtime and must not allocate,
+//! Everything here is a direct call: the shim has no runtime and must not allocate,
 //! because a process that holds a unit while memory is short has to go on working.
 
 #![allow(unsafe_code, reason = "this module is the shim's border to the kernel")]
 
+pub(crate) use crate::kernel::Errno;
+use crate::kernel::{arg, call};
 use core::ffi::{CStr, c_int};
 use core::mem::{MaybeUninit, size_of, zeroed};
-use std::os::fd::{AsRawFd, FromRawFd, OwnedFd, RawFd};
+use core::ptr::null;
 
-/// An errno value.
-pub(crate) type Errno = c_int;
+/// The number of a descriptor.
+pub(crate) type RawFd = c_int;
 
-pub(crate) fn errno() -> Errno {
-    // SAFETY: errno's location is always valid for the calling thread.
-    unsafe { *libc::__errno_location() }
+/// A descriptor that is ours, closed when it is dropped.
+pub(crate) struct OwnedFd(RawFd);
+
+impl OwnedFd {
+    pub(crate) fn as_raw_fd(&self) -> RawFd {
+        self.0
+    }
 }
 
-fn check(result: c_int) -> Result<c_int, Errno> {
-    if result < 0 { Err(errno()) } else { Ok(result) }
+impl Drop for OwnedFd {
+    fn drop(&mut self) {
+        // SAFETY: no pointers, and nobody else has this number.
+        let _ = unsafe { call(libc::SYS_close, [arg(self.0)]) };
+    }
 }
 
-fn check_len(result: isize) -> Result<usize, Errno> {
-    usize::try_from(result).map_err(|_| errno())
+/// What a call gave as a descriptor; nobody else knows it.
+fn own(result: Result<usize, Errno>) -> Result<OwnedFd, Errno> {
+    result.map(|fd| OwnedFd(fd as RawFd))
 }
 
-fn own(fd: c_int) -> Result<OwnedFd, Errno> {
-    let fd = check(fd)?;
-    // SAFETY: the kernel just handed us this descriptor and nobody else knows it.
-    Ok(unsafe { OwnedFd::from_raw_fd(fd) })
+fn done(result: Result<usize, Errno>) -> Result<(), Errno> {
+    result.map(|_| ())
 }
 
 /// Takes over a descriptor which the daemon left for us at a fixed number.
 pub(crate) fn inherited(fd: RawFd) -> Result<OwnedFd, Errno> {
     // SAFETY: plain fcntl; fails with EBADF when the number is not open.
-    check(unsafe { libc::fcntl(fd, libc::F_SETFD, libc::FD_CLOEXEC) })?;
-    own(fd)
+    unsafe { call(libc::SYS_fcntl, [arg(fd), arg(libc::F_SETFD), arg(libc::FD_CLOEXEC)])? };
+    Ok(OwnedFd(fd))
 }
 
 fn clock(id: libc::clockid_t) -> libc::timespec {
-    // SAFETY: timespec is plain data and clock_gettime fills it.
+    // SAFETY: timespec is plain data and the call fills it.
     unsafe {
         let mut time: libc::timespec = zeroed();
-        libc::clock_gettime(id, &raw mut time);
+        let _ = call(libc::SYS_clock_gettime, [arg(id), &raw mut time as usize]);
         time
     }
 }
@@ -61,20 +69,12 @@ pub(crate) fn now_ms() -> u64 {
 
 /// Memory outside stack and heap: pages cost nothing until touched and can be given back.
 pub(crate) fn map_bytes(len: usize) -> Result<&'static mut [u8], Errno> {
+    let access = arg(libc::PROT_READ | libc::PROT_WRITE);
+    let kind = arg(libc::MAP_PRIVATE | libc::MAP_ANONYMOUS);
     // SAFETY: a fresh private anonymous mapping, never unmapped, referenced only here.
     unsafe {
-        let memory = libc::mmap(
-            core::ptr::null_mut(),
-            len,
-            libc::PROT_READ | libc::PROT_WRITE,
-            libc::MAP_PRIVATE | libc::MAP_ANONYMOUS,
-            -1,
-            0,
-        );
-        if memory == libc::MAP_FAILED {
-            return Err(errno());
-        }
-        Ok(core::slice::from_raw_parts_mut(memory.cast::<u8>(), len))
+        let memory = call(libc::SYS_mmap, [0, len, access, kind, arg(-1), 0])?;
+        Ok(core::slice::from_raw_parts_mut(memory as *mut u8, len))
     }
 }
 
@@ -87,34 +87,34 @@ pub(crate) fn map_pids(len: usize) -> Result<&'static mut [i32], Errno> {
 
 /// Gives the pages of a mapping back; it reads as zeroes afterwards.
 pub(crate) fn forget_pages(memory: &mut [u8]) {
+    let (from, len) = (memory.as_mut_ptr() as usize, memory.len());
     // SAFETY: only called with whole mappings made by `map_bytes`; zeroes are valid bytes.
-    unsafe {
-        libc::madvise(memory.as_mut_ptr().cast(), memory.len(), libc::MADV_DONTNEED);
-    }
+    let _ = unsafe { call(libc::SYS_madvise, [from, len, arg(libc::MADV_DONTNEED)]) };
 }
 
-pub(crate) fn read(fd: &impl AsRawFd, buffer: &mut [u8]) -> Result<usize, Errno> {
+pub(crate) fn read(fd: &OwnedFd, buffer: &mut [u8]) -> Result<usize, Errno> {
     // SAFETY: pointer and length describe a valid, writable buffer.
-    check_len(unsafe { libc::read(fd.as_raw_fd(), buffer.as_mut_ptr().cast(), buffer.len()) })
+    unsafe { call(libc::SYS_read, [arg(fd.0), buffer.as_mut_ptr() as usize, buffer.len()]) }
 }
 
-pub(crate) fn write(fd: &impl AsRawFd, bytes: &[u8]) -> Result<usize, Errno> {
+pub(crate) fn write(fd: &OwnedFd, bytes: &[u8]) -> Result<usize, Errno> {
     // SAFETY: pointer and length describe a valid buffer.
-    check_len(unsafe { libc::write(fd.as_raw_fd(), bytes.as_ptr().cast(), bytes.len()) })
+    unsafe { call(libc::SYS_write, [arg(fd.0), bytes.as_ptr() as usize, bytes.len()]) }
 }
 
 /// Sends without ever blocking and without SIGPIPE.
-pub(crate) fn send(fd: &impl AsRawFd, bytes: &[u8]) -> Result<usize, Errno> {
-    let flags = libc::MSG_DONTWAIT | libc::MSG_NOSIGNAL;
+pub(crate) fn send(fd: &OwnedFd, bytes: &[u8]) -> Result<usize, Errno> {
+    let flags = arg(libc::MSG_DONTWAIT | libc::MSG_NOSIGNAL);
+    let (data, len) = (bytes.as_ptr() as usize, bytes.len());
     // SAFETY: pointer and length describe a valid buffer.
-    check_len(unsafe { libc::send(fd.as_raw_fd(), bytes.as_ptr().cast(), bytes.len(), flags) })
+    unsafe { call(libc::SYS_sendto, [arg(fd.0), data, len, flags, 0, 0]) }
 }
 
 /// Receives without ever blocking.
-pub(crate) fn receive(fd: &impl AsRawFd, buffer: &mut [u8]) -> Result<usize, Errno> {
-    let (data, len) = (buffer.as_mut_ptr().cast(), buffer.len());
+pub(crate) fn receive(fd: &OwnedFd, buffer: &mut [u8]) -> Result<usize, Errno> {
+    let (data, len) = (buffer.as_mut_ptr() as usize, buffer.len());
     // SAFETY: pointer and length describe a valid, writable buffer.
-    check_len(unsafe { libc::recv(fd.as_raw_fd(), data, len, libc::MSG_DONTWAIT) })
+    unsafe { call(libc::SYS_recvfrom, [arg(fd.0), data, len, arg(libc::MSG_DONTWAIT), 0, 0]) }
 }
 
 pub(crate) fn open_at(
@@ -123,33 +123,36 @@ pub(crate) fn open_at(
     flags: c_int,
     mode: libc::mode_t,
 ) -> Result<OwnedFd, Errno> {
+    let flags = arg(flags | libc::O_CLOEXEC);
     // SAFETY: the path is NUL-terminated.
-    own(unsafe { libc::openat(dir, path.as_ptr(), flags | libc::O_CLOEXEC, mode) })
+    own(unsafe { call(libc::SYS_openat, [arg(dir), path.as_ptr() as usize, flags, mode as usize]) })
 }
 
-pub(crate) fn unlink_at(dir: RawFd, path: &CStr) -> Result<c_int, Errno> {
+pub(crate) fn unlink_at(dir: RawFd, path: &CStr) -> Result<(), Errno> {
     // SAFETY: the path is NUL-terminated.
-    check(unsafe { libc::unlinkat(dir, path.as_ptr(), 0) })
+    done(unsafe { call(libc::SYS_unlinkat, [arg(dir), path.as_ptr() as usize, 0]) })
 }
 
-pub(crate) fn rename_at(dir: RawFd, from: &CStr, to: &CStr) -> Result<c_int, Errno> {
+pub(crate) fn rename_at(dir: RawFd, from: &CStr, to: &CStr) -> Result<(), Errno> {
+    let (from, to) = (from.as_ptr() as usize, to.as_ptr() as usize);
     // SAFETY: both paths are NUL-terminated.
-    check(unsafe { libc::renameat(dir, from.as_ptr(), dir, to.as_ptr()) })
+    done(unsafe { call(libc::SYS_renameat2, [arg(dir), from, arg(dir), to, 0]) })
 }
 
-pub(crate) fn make_dir(path: &CStr) -> Result<c_int, Errno> {
+pub(crate) fn make_dir(path: &CStr) -> Result<(), Errno> {
+    let mode = 0o700;
     // SAFETY: the path is NUL-terminated.
-    check(unsafe { libc::mkdir(path.as_ptr(), 0o700) })
+    done(unsafe { call(libc::SYS_mkdirat, [arg(libc::AT_FDCWD), path.as_ptr() as usize, mode]) })
 }
 
-pub(crate) fn sync(fd: &impl AsRawFd) -> Result<c_int, Errno> {
+pub(crate) fn sync(fd: &OwnedFd) -> Result<(), Errno> {
     // SAFETY: no pointers.
-    check(unsafe { libc::fsync(fd.as_raw_fd()) })
+    done(unsafe { call(libc::SYS_fsync, [arg(fd.0)]) })
 }
 
-pub(crate) fn truncate(fd: &impl AsRawFd, len: u64) -> Result<c_int, Errno> {
+pub(crate) fn truncate(fd: &OwnedFd, len: u64) -> Result<(), Errno> {
     // SAFETY: no pointers.
-    check(unsafe { libc::ftruncate(fd.as_raw_fd(), len.cast_signed()) })
+    done(unsafe { call(libc::SYS_ftruncate, [arg(fd.0), len as usize]) })
 }
 
 /// What the shim asks about an open file.
@@ -160,73 +163,76 @@ pub(crate) struct FileFacts {
     pub(crate) identity: (u64, u64),
 }
 
-pub(crate) fn facts(fd: &impl AsRawFd) -> Result<FileFacts, Errno> {
+pub(crate) fn facts(fd: &OwnedFd) -> Result<FileFacts, Errno> {
     let mut stat = MaybeUninit::<libc::stat>::uninit();
-    // SAFETY: stat points to enough room; it is read only after success.
+    // SAFETY: stat points to enough room, in the kernel's layout; it is read only after success.
     let stat = unsafe {
-        check(libc::fstat(fd.as_raw_fd(), stat.as_mut_ptr()))?;
+        call(libc::SYS_fstat, [arg(fd.0), stat.as_mut_ptr() as usize])?;
         stat.assume_init()
     };
+    #[allow(clippy::useless_conversion, reason = "32 bits on other processors")]
     Ok(FileFacts {
         size: stat.st_size.cast_unsigned(),
-        links: stat.st_nlink,
+        links: u64::from(stat.st_nlink),
         identity: (stat.st_dev, stat.st_ino),
     })
 }
 
 /// Fills the buffer from a place of a file; `None` when it cannot be filled.
-pub(crate) fn read_at<'a>(fd: &impl AsRawFd, buffer: &'a mut [u8], place: u64) -> Option<&'a [u8]> {
+pub(crate) fn read_at<'a>(fd: &OwnedFd, buffer: &'a mut [u8], place: u64) -> Option<&'a [u8]> {
+    let (data, len) = (buffer.as_mut_ptr() as usize, buffer.len());
     // SAFETY: the buffer has room for its own length.
-    let len = unsafe {
-        libc::pread(fd.as_raw_fd(), buffer.as_mut_ptr().cast(), buffer.len(), place.cast_signed())
-    };
-    (usize::try_from(len) == Ok(buffer.len())).then_some(buffer)
+    let read = unsafe { call(libc::SYS_pread64, [arg(fd.0), data, len, place as usize]) };
+    (read == Ok(len)).then_some(buffer)
 }
 
 /// Bytes waiting in a pipe.
-pub(crate) fn waiting(fd: &impl AsRawFd) -> usize {
+pub(crate) fn waiting(fd: &OwnedFd) -> usize {
     let mut count: c_int = 0;
+    let room = &raw mut count as usize;
     // SAFETY: FIONREAD stores one int.
-    let result = unsafe { libc::ioctl(fd.as_raw_fd(), libc::FIONREAD, &raw mut count) };
-    if result < 0 { 0 } else { usize::try_from(count).unwrap_or(0) }
+    match unsafe { call(libc::SYS_ioctl, [arg(fd.0), libc::FIONREAD as usize, room]) } {
+        Ok(_) => usize::try_from(count).unwrap_or(0),
+        Err(_) => 0,
+    }
 }
 
 /// A pipe: (read end, non-blocking; write end, blocking as programs expect).
 pub(crate) fn pipe() -> Result<(OwnedFd, OwnedFd), Errno> {
-    let mut ends = [0; 2];
-    // SAFETY: pipe2 fills both descriptors.
-    check(unsafe { libc::pipe2(ends.as_mut_ptr(), libc::O_CLOEXEC) })?;
-    let (reader, writer) = (own(ends[0])?, own(ends[1])?);
-    // SAFETY: no pointers.
-    check(unsafe { libc::fcntl(reader.as_raw_fd(), libc::F_SETFL, libc::O_NONBLOCK) })?;
-    Ok((reader, writer))
+    let mut ends: [c_int; 2] = [0; 2];
+    // SAFETY: the call fills both numbers; the second is set on the first of them.
+    unsafe {
+        call(libc::SYS_pipe2, [ends.as_mut_ptr() as usize, arg(libc::O_CLOEXEC)])?;
+        let (reader, writer) = (OwnedFd(ends[0]), OwnedFd(ends[1]));
+        call(libc::SYS_fcntl, [arg(reader.0), arg(libc::F_SETFL), arg(libc::O_NONBLOCK)])?;
+        Ok((reader, writer))
+    }
 }
 
 /// A large pipe lets a chatty unit run on without one wake-up per line. Refusal is no error:
 /// ordinary users have a limit over all their pipes.
-pub(crate) fn resize_pipe(fd: &impl AsRawFd, bytes: c_int) {
+pub(crate) fn resize_pipe(fd: &OwnedFd, bytes: c_int) {
     // SAFETY: no pointers.
-    unsafe {
-        libc::fcntl(fd.as_raw_fd(), libc::F_SETPIPE_SZ, bytes);
-    }
+    let _ = unsafe { call(libc::SYS_fcntl, [arg(fd.0), arg(libc::F_SETPIPE_SZ), arg(bytes)]) };
 }
 
 pub(crate) fn epoll() -> Result<OwnedFd, Errno> {
     // SAFETY: no pointers.
-    own(unsafe { libc::epoll_create1(libc::EPOLL_CLOEXEC) })
+    own(unsafe { call(libc::SYS_epoll_create1, [arg(libc::EPOLL_CLOEXEC)]) })
 }
 
 /// Registers, re-arms or forgets a descriptor.
 pub(crate) fn epoll_set(
     epoll: &OwnedFd,
     operation: c_int,
-    fd: &impl AsRawFd,
+    fd: &OwnedFd,
     events: c_int,
     tag: u64,
-) -> Result<c_int, Errno> {
+) -> Result<(), Errno> {
     let mut event = libc::epoll_event { events: events.cast_unsigned(), u64: tag };
+    let event = &raw mut event as usize;
     // SAFETY: the event outlives the call.
-    check(unsafe { libc::epoll_ctl(epoll.as_raw_fd(), operation, fd.as_raw_fd(), &raw mut event) })
+    done(unsafe { call(libc::SYS_epoll_ctl, [arg(epoll.0), arg(operation), arg(fd.0), event]) })
 }
 
 pub(crate) fn epoll_wait(
@@ -234,57 +240,112 @@ pub(crate) fn epoll_wait(
     events: &mut [libc::epoll_event],
     timeout_ms: c_int,
 ) -> usize {
-    let room = c_int::try_from(events.len()).unwrap_or(1);
-    // SAFETY: the slice has room for `room` events.
-    let count =
-        unsafe { libc::epoll_wait(epoll.as_raw_fd(), events.as_mut_ptr(), room, timeout_ms) };
-    usize::try_from(count).unwrap_or(0)
+    let (room, timeout) = (events.as_mut_ptr() as usize, arg(timeout_ms));
+    let arguments = [arg(epoll.0), room, events.len(), timeout, 0, SIGNALS];
+    // SAFETY: the slice has room for its own length; no signals are named.
+    unsafe { call(libc::SYS_epoll_pwait, arguments) }.unwrap_or(0)
+}
+
+/// The size of the kernel's set of signals, which has a bit for each.
+const SIGNALS: usize = size_of::<u64>();
+
+/// Which signals wait until they are asked for.
+pub(crate) fn block_signals(which: u64) {
+    let set = &raw const which as usize;
+    // SAFETY: the set has the size that is said.
+    let _ = unsafe { call(libc::SYS_rt_sigprocmask, [arg(libc::SIG_SETMASK), set, 0, SIGNALS]) };
+}
+
+/// What happens on a signal: nothing, or what the system does by itself.
+pub(crate) fn on_signal(signal: c_int, ignored: bool) {
+    // Handler, flags, restorer and mask, all zero but the handler.
+    let action: [usize; 4] = [usize::from(ignored), 0, 0, 0];
+    let action = action.as_ptr() as usize;
+    // SAFETY: the kernel reads an action of this size, without a handler to call.
+    let _ = unsafe { call(libc::SYS_rt_sigaction, [arg(signal), action, 0, SIGNALS]) };
 }
 
 /// Blocks every signal, ignores those that ask the shim to go, and returns a descriptor that
 /// becomes readable when a child changed.
 pub(crate) fn take_signals() -> Result<OwnedFd, Errno> {
-    // SAFETY: sets are initialised by sigfillset/sigemptyset before use.
-    unsafe {
-        let mut all: libc::sigset_t = zeroed();
-        libc::sigfillset(&raw mut all);
-        libc::sigprocmask(libc::SIG_SETMASK, &raw const all, core::ptr::null_mut());
-        for signal in [libc::SIGTERM, libc::SIGINT, libc::SIGHUP, libc::SIGQUIT, libc::SIGPIPE] {
-            libc::signal(signal, libc::SIG_IGN);
-        }
-        // An inherited SIG_IGN for SIGCHLD would make the kernel reap the leader behind our back.
-        libc::signal(libc::SIGCHLD, libc::SIG_DFL);
-        let mut child: libc::sigset_t = zeroed();
-        libc::sigemptyset(&raw mut child);
-        libc::sigaddset(&raw mut child, libc::SIGCHLD);
-        own(libc::signalfd(-1, &raw const child, libc::SFD_CLOEXEC | libc::SFD_NONBLOCK))
+    block_signals(u64::MAX);
+    for signal in [libc::SIGTERM, libc::SIGINT, libc::SIGHUP, libc::SIGQUIT, libc::SIGPIPE] {
+        on_signal(signal, true);
     }
+    // An inherited SIG_IGN for SIGCHLD would make the kernel reap the leader behind our back.
+    on_signal(libc::SIGCHLD, false);
+    let child: u64 = 1 << (libc::SIGCHLD - 1);
+    let flags = arg(libc::SFD_CLOEXEC | libc::SFD_NONBLOCK);
+    // SAFETY: the set has the size that is said.
+    own(unsafe { call(libc::SYS_signalfd4, [arg(-1), &raw const child as usize, SIGNALS, flags]) })
 }
 
 /// Own session, own name, adoptive parent of every orphan below, and no tie to any directory.
 pub(crate) fn become_holder() {
+    new_session();
+    let name = c"orkestra-shim".as_ptr() as usize;
     // SAFETY: plain calls with constant, NUL-terminated strings. Errors change nothing we rely
     // on: setsid fails when the daemon's spawn already made the session.
     unsafe {
-        libc::setsid();
-        libc::prctl(libc::PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0);
-        libc::prctl(libc::PR_SET_NAME, c"orkestra-shim".as_ptr());
-        libc::umask(0o077);
-        libc::chdir(c"/".as_ptr());
-        let null = libc::open(c"/dev/null".as_ptr(), libc::O_RDWR | libc::O_CLOEXEC);
-        if null >= 0 {
-            // The daemon's terminal or pipe must not be kept open by a unit that outlives it.
-            for fd in 0..3 {
-                libc::dup2(null, fd);
-            }
-        }
-        libc::close_range(6, libc::c_uint::MAX, 0);
+        let _ = call(libc::SYS_prctl, [arg(libc::PR_SET_CHILD_SUBREAPER), 1, 0, 0, 0]);
+        let _ = call(libc::SYS_prctl, [arg(libc::PR_SET_NAME), name, 0, 0, 0]);
     }
+    set_umask(0o077);
+    let _ = change_dir(c"/");
+    // The daemon's terminal or pipe must not be kept open by a unit that outlives it.
+    if let Ok(null) = open_at(libc::AT_FDCWD, c"/dev/null", libc::O_RDWR, 0) {
+        for fd in 0..3 {
+            let _ = copy_to(null.0, fd);
+        }
+        // It may be one of the three itself, and belongs to nobody then.
+        if null.0 < 3 {
+            core::mem::forget(null);
+        }
+    }
+    let _ = close_from(6, 0);
+}
+
+pub(crate) fn new_session() {
+    // SAFETY: no pointers.
+    let _ = unsafe { call(libc::SYS_setsid, []) };
+}
+
+pub(crate) fn set_umask(mask: libc::mode_t) {
+    // SAFETY: no pointers.
+    let _ = unsafe { call(libc::SYS_umask, [mask as usize]) };
+}
+
+pub(crate) fn change_dir(path: &CStr) -> Result<(), Errno> {
+    // SAFETY: the path is NUL-terminated.
+    done(unsafe { call(libc::SYS_chdir, [path.as_ptr() as usize]) })
+}
+
+/// Makes `to` the same as `from`, open over exec. A copy onto itself would keep what it has.
+pub(crate) fn copy_to(from: RawFd, to: RawFd) -> Result<(), Errno> {
+    // SAFETY: no pointers.
+    unsafe {
+        if from == to {
+            return done(call(libc::SYS_fcntl, [arg(from), arg(libc::F_SETFD), 0]));
+        }
+        done(call(libc::SYS_dup3, [arg(from), arg(to), 0]))
+    }
+}
+
+/// Closes all descriptors from this one on, or (`CLOSE_RANGE_CLOEXEC`) at the next exec.
+pub(crate) fn close_from(first: RawFd, flags: libc::c_uint) -> Result<(), Errno> {
+    let last = libc::c_uint::MAX as usize;
+    // SAFETY: no pointers.
+    done(unsafe { call(libc::SYS_close_range, [arg(first), last, flags as usize]) })
 }
 
 pub(crate) fn own_pid() -> i32 {
     // SAFETY: always succeeds.
-    unsafe { libc::getpid() }
+    unsafe { call(libc::SYS_getpid, []) }.unwrap_or(0) as i32
+}
+
+pub(crate) fn parent_pid() -> i32 {
+    // SAFETY: always succeeds.
+    unsafe { call(libc::SYS_getppid, []) }.unwrap_or(0) as i32
 }
 
 /// The address of a name, and its length; a name that begins with `@` is an abstract one.
@@ -313,20 +374,21 @@ fn address(name: &CStr) -> Result<(libc::sockaddr_un, libc::socklen_t), Errno> {
 pub(crate) fn datagrams(name: &CStr) -> Result<OwnedFd, Errno> {
     let kind = libc::SOCK_DGRAM | libc::SOCK_CLOEXEC | libc::SOCK_NONBLOCK;
     let (address, len) = address(name)?;
-    // SAFETY: no pointers, then an initialised address and an int, each with its length.
+    let (level, option) = (arg(libc::SOL_SOCKET), arg(libc::SO_PASSCRED));
+    let on: c_int = 1;
+    let on = &raw const on as usize;
+    let socket = socket(kind)?;
+    // SAFETY: an int and an initialised address, each with its length.
     unsafe {
-        let socket = own(libc::socket(libc::AF_UNIX, kind, 0))?;
-        let on: c_int = 1;
-        check(libc::setsockopt(
-            socket.as_raw_fd(),
-            libc::SOL_SOCKET,
-            libc::SO_PASSCRED,
-            (&raw const on).cast(),
-            size_of::<c_int>() as libc::socklen_t,
-        ))?;
-        check(libc::bind(socket.as_raw_fd(), (&raw const address).cast(), len))?;
-        Ok(socket)
+        call(libc::SYS_setsockopt, [arg(socket.0), level, option, on, size_of::<c_int>()])?;
+        call(libc::SYS_bind, [arg(socket.0), &raw const address as usize, len as usize])?;
     }
+    Ok(socket)
+}
+
+fn socket(kind: c_int) -> Result<OwnedFd, Errno> {
+    // SAFETY: no pointers.
+    own(unsafe { call(libc::SYS_socket, [arg(libc::AF_UNIX), arg(kind), 0]) })
 }
 
 /// One datagram and who sent it. There is room for the sender only, so that descriptors which
@@ -344,8 +406,8 @@ pub(crate) fn receive_from(fd: &OwnedFd, buffer: &mut [u8]) -> Result<(usize, i3
         message.msg_iovlen = 1;
         message.msg_control = (&raw mut room).cast();
         message.msg_controllen = size_of::<Room>() as _;
-        let flags = libc::MSG_DONTWAIT | libc::MSG_CMSG_CLOEXEC;
-        let len = check_len(libc::recvmsg(fd.as_raw_fd(), &raw mut message, flags))?;
+        let flags = arg(libc::MSG_DONTWAIT | libc::MSG_CMSG_CLOEXEC);
+        let len = call(libc::SYS_recvmsg, [arg(fd.0), &raw mut message as usize, flags])?;
         let header = libc::CMSG_FIRSTHDR(&raw const message);
         if header.is_null() || (*header).cmsg_type != libc::SCM_CREDENTIALS {
             return Ok((len, 0));
@@ -357,50 +419,46 @@ pub(crate) fn receive_from(fd: &OwnedFd, buffer: &mut [u8]) -> Result<(usize, i3
 
 /// Listens on a Unix socket; the path is short because it goes through /proc/self/fd.
 pub(crate) fn listen(path: &CStr) -> Result<OwnedFd, Errno> {
-    let kind = libc::SOCK_STREAM | libc::SOCK_CLOEXEC | libc::SOCK_NONBLOCK;
-    // SAFETY: no pointers.
-    let socket = own(unsafe { libc::socket(libc::AF_UNIX, kind, 0) })?;
+    let socket = socket(libc::SOCK_STREAM | libc::SOCK_CLOEXEC | libc::SOCK_NONBLOCK)?;
     let (address, _) = address(path)?;
-    let len = size_of::<libc::sockaddr_un>() as libc::socklen_t;
+    let len = size_of::<libc::sockaddr_un>();
     // SAFETY: the address is initialised and its length is right.
-    check(unsafe { libc::bind(socket.as_raw_fd(), (&raw const address).cast(), len) })?;
-    // SAFETY: no pointers.
-    check(unsafe { libc::listen(socket.as_raw_fd(), 8) })?;
+    unsafe {
+        call(libc::SYS_bind, [arg(socket.0), &raw const address as usize, len])?;
+        call(libc::SYS_listen, [arg(socket.0), 8])?;
+    }
     Ok(socket)
 }
 
 /// Accepts one connection; only our own user and root may speak to a shim.
 pub(crate) fn accept(listener: &OwnedFd) -> Result<OwnedFd, Errno> {
-    let flags = libc::SOCK_CLOEXEC | libc::SOCK_NONBLOCK;
-    // SAFETY: null address is allowed.
-    let connection = own(unsafe {
-        libc::accept4(listener.as_raw_fd(), core::ptr::null_mut(), core::ptr::null_mut(), flags)
-    })?;
-    // SAFETY: ucred is plain data, the length matches, and getuid always succeeds.
-    let (peer, own_uid) = unsafe {
+    let flags = arg(libc::SOCK_CLOEXEC | libc::SOCK_NONBLOCK);
+    let (level, option) = (arg(libc::SOL_SOCKET), arg(libc::SO_PEERCRED));
+    // SAFETY: a null address is allowed; ucred is plain data and its length is said.
+    unsafe {
+        let connection = own(call(libc::SYS_accept4, [arg(listener.0), 0, 0, flags]))?;
         let mut peer: libc::ucred = zeroed();
         let mut len = size_of::<libc::ucred>() as libc::socklen_t;
-        check(libc::getsockopt(
-            connection.as_raw_fd(),
-            libc::SOL_SOCKET,
-            libc::SO_PEERCRED,
-            (&raw mut peer).cast(),
-            &raw mut len,
-        ))?;
-        (peer.uid, libc::getuid())
-    };
-    if peer == 0 || peer == own_uid { Ok(connection) } else { Err(libc::EPERM) }
+        let (room, size) = (&raw mut peer as usize, &raw mut len as usize);
+        call(libc::SYS_getsockopt, [arg(connection.0), level, option, room, size])?;
+        let own_uid = call(libc::SYS_getuid, [])?;
+        if peer.uid == 0 || peer.uid as usize == own_uid {
+            Ok(connection)
+        } else {
+            Err(libc::EPERM)
+        }
+    }
 }
 
 /// Watches files for writes.
 pub(crate) fn watch_writes(paths: &[&CStr]) -> Result<OwnedFd, Errno> {
+    let flags = arg(libc::IN_CLOEXEC | libc::IN_NONBLOCK);
     // SAFETY: no pointers.
-    let watch = own(unsafe { libc::inotify_init1(libc::IN_CLOEXEC | libc::IN_NONBLOCK) })?;
+    let watch = own(unsafe { call(libc::SYS_inotify_init1, [flags]) })?;
     for path in paths {
+        let (path, mask) = (path.as_ptr() as usize, libc::IN_MODIFY as usize);
         // SAFETY: the path is NUL-terminated.
-        check(unsafe {
-            libc::inotify_add_watch(watch.as_raw_fd(), path.as_ptr(), libc::IN_MODIFY)
-        })?;
+        unsafe { call(libc::SYS_inotify_add_watch, [arg(watch.0), path, mask])? };
     }
     Ok(watch)
 }
@@ -418,8 +476,9 @@ pub(crate) fn dead(pid: i32, keep: bool) -> Option<Ending> {
     // SAFETY: siginfo is plain data, zeroed so that "nobody" reads as pid 0.
     unsafe {
         let mut info: libc::siginfo_t = zeroed();
-        let id = libc::id_t::try_from(pid).ok()?;
-        if libc::waitid(libc::P_PID, id, &raw mut info, flags) < 0 || info.si_pid() == 0 {
+        let (room, flags) = (&raw mut info as usize, arg(flags));
+        call(libc::SYS_waitid, [libc::P_PID as usize, arg(pid), room, flags, 0]).ok()?;
+        if info.si_pid() == 0 {
             return None;
         }
         Some(match info.si_code {
@@ -435,32 +494,27 @@ pub(crate) fn any_dead() -> Option<i32> {
     // SAFETY: as in `dead`.
     unsafe {
         let mut info: libc::siginfo_t = zeroed();
-        if libc::waitid(libc::P_ALL, 0, &raw mut info, flags) < 0 {
-            return None;
-        }
+        let (room, flags) = (&raw mut info as usize, arg(flags));
+        call(libc::SYS_waitid, [libc::P_ALL as usize, 0, room, flags, 0]).ok()?;
         Some(info.si_pid()).filter(|pid| *pid != 0)
     }
 }
 
 pub(crate) fn kill(pid: i32, signal: c_int) {
     // SAFETY: no pointers. ESRCH is no error here: who just died needs no signal.
-    unsafe {
-        libc::kill(pid, signal);
-    }
+    let _ = unsafe { call(libc::SYS_kill, [arg(pid), arg(signal)]) };
 }
 
 /// A descriptor for a process; signals through it can never reach a later owner of the pid.
 pub(crate) fn pidfd(pid: i32) -> Result<OwnedFd, Errno> {
-    // SAFETY: no pointers; the result is a descriptor or -1.
-    own(unsafe { libc::syscall(libc::SYS_pidfd_open, pid, 0) } as c_int)
+    // SAFETY: no pointers.
+    own(unsafe { call(libc::SYS_pidfd_open, [arg(pid), 0]) })
 }
 
 pub(crate) fn pidfd_signal(pidfd: &OwnedFd, signal: c_int) {
-    let null = core::ptr::null::<libc::siginfo_t>();
+    let info = null::<libc::siginfo_t>() as usize;
     // SAFETY: a null siginfo is allowed.
-    unsafe {
-        libc::syscall(libc::SYS_pidfd_send_signal, pidfd.as_raw_fd(), signal, null, 0);
-    }
+    let _ = unsafe { call(libc::SYS_pidfd_send_signal, [arg(pidfd.0), arg(signal), info, 0]) };
 }
 
 /// Calls back with every entry of a directory of numbers (/proc, /proc/PID/task).
@@ -470,11 +524,10 @@ pub(crate) fn each_number(path: &CStr, mut found: impl FnMut(i32)) {
     };
     let mut buffer = [0_u8; 2048];
     loop {
+        let (room, len) = (buffer.as_mut_ptr() as usize, buffer.len());
         // SAFETY: the kernel writes at most the given length.
-        let filled = unsafe {
-            libc::syscall(libc::SYS_getdents64, dir.as_raw_fd(), buffer.as_mut_ptr(), buffer.len())
-        };
-        let Ok(filled) = usize::try_from(filled) else { return };
+        let filled = unsafe { call(libc::SYS_getdents64, [arg(dir.0), room, len]) };
+        let Ok(filled) = filled else { return };
         if filled == 0 {
             return;
         }
@@ -492,11 +545,7 @@ pub(crate) fn each_number(path: &CStr, mut found: impl FnMut(i32)) {
     }
 }
 
-/// Position of a byte; libc's version is the one with vector instructions.
+/// Position of a byte.
 pub(crate) fn find(byte: u8, bytes: &[u8]) -> Option<usize> {
-    // SAFETY: pointer and length describe a valid buffer; the result points into it.
-    unsafe {
-        let hit = libc::memchr(bytes.as_ptr().cast(), c_int::from(byte), bytes.len());
-        if hit.is_null() { None } else { Some(hit as usize - bytes.as_ptr() as usize) }
-    }
+    memchr::memchr(byte, bytes)
 }

@@ -1,7 +1,8 @@
 //! One actor per process of a job: follows it to its end, and passes orders on.
 
 use crate::instance::{
-    Actors, Orders, await_release, describe, exit_of, failed_start, lost_exit, obey, stop_leftovers,
+    Actors, Orders, await_release, describe, exit_of, failed_start, lost_exit, obey, start,
+    stop_leftovers,
 };
 use crate::message::Message;
 use crate::secret::Secrets;
@@ -85,15 +86,8 @@ impl Actor {
         if let Err(why) = filled {
             return self.never_started(&why).await;
         }
-        // Making folders and spawning may wait for the disk.
-        let runtime = tokio::runtime::Handle::current();
-        let launched = tokio::task::spawn_blocking(move || {
-            let _context = runtime.enter();
-            launcher.launch(&launch)
-        });
-        match launched.await {
-            Ok(Ok((handle, events))) => self.follow(handle, events).await,
-            Ok(Err(error)) => self.never_started(&describe(&error)).await,
+        match start(&launcher, &launch) {
+            Ok((handle, events)) => self.follow(handle, events).await,
             Err(error) => self.never_started(&describe(&error)).await,
         }
     }
