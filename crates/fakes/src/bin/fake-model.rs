@@ -10,7 +10,7 @@ use std::io::Write;
 use std::path::PathBuf;
 use tokio::net::TcpListener;
 
-/// A model server that says what a script tells it; speaks the Anthropic Messages API.
+/// A model server that says what a script tells it; speaks the APIs of Anthropic, OpenAI and Gemini.
 #[derive(Debug, Parser)]
 struct Arguments {
     /// The script, a JSON file: {"turns": [{"blocks": [{"text": "hello"}]}]}

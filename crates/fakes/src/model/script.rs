@@ -1,5 +1,6 @@
 //! What the model shall say, and which part of it answers a request.
 
+use super::conversation::Conversation;
 use serde::Deserialize;
 use serde_json::Value;
 
@@ -13,6 +14,9 @@ pub struct Script {
     /// (titles, summaries), and they are normally answered with a harmless word.
     #[serde(default)]
     pub without_tools: bool,
+    /// The only key that is accepted; without it, any is. Others are answered with 401.
+    #[serde(default)]
+    pub key: Option<String>,
 }
 
 /// One answer of the model.
@@ -28,7 +32,20 @@ pub struct Turn {
     /// Answer with this HTTP status and an error instead.
     #[serde(default)]
     pub status: Option<u16>,
-    /// How often `status` is answered in one conversation before the blocks are; without it, always.
+    /// The `Retry-After` of `status`, in seconds; Gemini gets it as `RetryInfo`.
+    #[serde(default)]
+    pub retry_after: Option<u64>,
+    /// Break the streamed answer off after this many pieces, without its end.
+    #[serde(default)]
+    pub cut: Option<usize>,
+    /// Put an event that is no JSON between the first pieces of a streamed answer.
+    #[serde(default)]
+    pub malformed: bool,
+    /// Say nothing at all for this many seconds after the first piece of a streamed answer.
+    #[serde(default)]
+    pub stall: u64,
+    /// How often a fault (`status`, `cut`, `malformed`, `stall`) comes in one conversation before
+    /// the plain answer does; without it, always.
     #[serde(default)]
     pub times: Option<u32>,
     /// Waiting time before each piece of a streamed answer, in milliseconds.
@@ -50,8 +67,22 @@ pub enum Block {
     Text(String),
     /// Reasoning.
     Thinking(String),
-    /// A tool call.
+    /// A tool call in the vendor's own words.
     ToolUse(ToolUse),
+    /// The call with which this agent writes a file, whichever of its tools that is.
+    Write(WriteFile),
+    /// The call with which this agent runs a command.
+    Shell(String),
+}
+
+/// A file to be written.
+#[derive(Debug, Clone, PartialEq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct WriteFile {
+    /// Where, absolute or from the agent's working directory.
+    pub path: String,
+    /// What.
+    pub content: String,
 }
 
 /// A tool call. `{{cwd}}` in any text of the input becomes the agent's working directory.
@@ -64,7 +95,8 @@ pub struct ToolUse {
     pub input: Value,
 }
 
-/// The tokens that an answer reports, with the API's names.
+/// The tokens that an answer reports. The four classes are disjoint, as Anthropic counts; the other
+/// dialects write the sums that their vendors write.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct ScriptUsage {
@@ -74,8 +106,10 @@ pub struct ScriptUsage {
     pub cache_read_input_tokens: u64,
     /// Input written to the cache.
     pub cache_creation_input_tokens: u64,
-    /// Output.
+    /// Output, reasoning included.
     pub output_tokens: u64,
+    /// The part of the output that was reasoning.
+    pub reasoning_tokens: u64,
 }
 
 impl Default for ScriptUsage {
@@ -85,6 +119,7 @@ impl Default for ScriptUsage {
             cache_read_input_tokens: 0,
             cache_creation_input_tokens: 0,
             output_tokens: 20,
+            reasoning_tokens: 0,
         }
     }
 }
@@ -122,79 +157,10 @@ impl Script {
     }
 }
 
-/// What a request says about its conversation.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Conversation {
-    /// How many times the model has answered.
-    pub answers: usize,
-    /// The last text of the user that is no reminder of the CLI.
-    pub user_text: String,
-    /// Whether the model is offered tools.
-    pub has_tools: bool,
-    /// The agent's working directory, if the request tells it.
-    pub cwd: Option<String>,
-    /// The agent's session, if the request tells it.
-    pub session: String,
-}
-
-impl Conversation {
-    /// Reads the body of a request.
-    pub fn read(body: &Value) -> Self {
-        let list =
-            |key: &str| body.get(key).and_then(Value::as_array).map_or(&[][..], Vec::as_slice);
-        let mut conversation = Self { has_tools: !list("tools").is_empty(), ..Self::default() };
-        let mut before = "";
-        for message in list("messages") {
-            let role = message.get("role").and_then(Value::as_str).unwrap_or_default();
-            match role {
-                // Neighbouring messages of one role are one answer in pieces.
-                "assistant" if before != "assistant" => conversation.answers += 1,
-                "user" => conversation.take_user_text(message.get("content")),
-                _ => {}
-            }
-            before = role;
-        }
-        conversation.cwd = working_directory(body.get("system"))
-            .or_else(|| working_directory(body.get("messages")));
-        let user_id = body.pointer("/metadata/user_id").and_then(Value::as_str).unwrap_or_default();
-        conversation.session = user_id.to_owned();
-        conversation
-    }
-
-    fn take_user_text(&mut self, content: Option<&Value>) {
-        let texts: Vec<&str> = match content {
-            Some(Value::String(text)) => vec![text],
-            Some(Value::Array(blocks)) => {
-                blocks.iter().filter_map(|block| block.get("text")?.as_str()).collect()
-            }
-            _ => Vec::new(),
-        };
-        let said =
-            texts.into_iter().filter(|text| !text.trim_start().starts_with("<system-reminder>"));
-        let said: Vec<&str> = said.collect();
-        if !said.is_empty() {
-            self.user_text = said.join("\n");
-        }
-    }
-}
-
-/// The path after "working directory:" in any text below this value.
-fn working_directory(value: Option<&Value>) -> Option<String> {
-    match value? {
-        Value::String(text) => text.lines().find_map(|line| {
-            let (_, path) = line.split_once("orking directory: ")?;
-            let path = path.trim();
-            path.starts_with('/').then(|| path.to_owned())
-        }),
-        Value::Array(items) => items.iter().find_map(|item| working_directory(Some(item))),
-        Value::Object(fields) => fields.values().find_map(|field| working_directory(Some(field))),
-        Value::Null | Value::Bool(_) | Value::Number(_) => None,
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::model::Dialect;
     use serde_json::json;
 
     fn script() -> Script {
@@ -207,7 +173,7 @@ mod tests {
     }
 
     fn said(script: &Script, body: &Value) -> String {
-        match script.choose(&Conversation::read(body)) {
+        match script.choose(&Conversation::read(Dialect::Anthropic, body)) {
             Choice::Turn(_, turn) => format!("{:?}", turn.blocks),
             Choice::Over => "over".to_owned(),
             Choice::Background => "background".to_owned(),
@@ -232,19 +198,5 @@ mod tests {
         assert_eq!(said(&script, &json!({"messages": [user]})), "background");
         let red = body(json!([{"role": "user", "content": "paint it red"}]));
         assert_eq!(said(&script, &red), r#"[Text("red one")]"#);
-    }
-
-    #[test]
-    fn the_working_directory_is_found_in_system_text_and_messages() {
-        let text = "Env:\n - Primary working directory: /a b/c\n - more";
-        let cwd = |body: Value| Conversation::read(&body).cwd;
-        assert_eq!(cwd(json!({"system": text})).as_deref(), Some("/a b/c"));
-        assert_eq!(
-            cwd(json!({"system": [{"type": "text", "text": text}]})).as_deref(),
-            Some("/a b/c")
-        );
-        let message = json!({"role": "system", "content": [{"type": "text", "text": text}]});
-        assert_eq!(cwd(json!({"messages": [message]})).as_deref(), Some("/a b/c"));
-        assert_eq!(cwd(json!({"messages": []})), None);
     }
 }
