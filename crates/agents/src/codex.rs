@@ -227,6 +227,8 @@ impl Codex {
                 let text = text(item, "text").unwrap_or_default();
                 vec![AgentEvent::Thinking { text, parent: None }]
             }
+            // We said so ourselves when we connected our hook.
+            "error" if is_hook_notice(item) => self.ignore(),
             // For example that it does not know the model: not fatal.
             "error" => {
                 vec![AgentEvent::Warning { message: text(item, "message").unwrap_or_default() }]
@@ -372,6 +374,11 @@ fn reconnecting(message: &str) -> Option<(u32, Option<u32>)> {
 fn reason(message: &str) -> String {
     let inside = message.split_once('(').map(|(_, rest)| rest.trim_end().trim_end_matches(')'));
     inside.unwrap_or(message).to_owned()
+}
+
+fn is_hook_notice(item: &Value) -> bool {
+    let message = item.get("message").and_then(Value::as_str).unwrap_or_default();
+    message.starts_with("`--dangerously-bypass-hook-trust` is enabled")
 }
 
 fn unknown(what: &str, line: &[u8]) -> AgentEvent {

@@ -6,14 +6,14 @@
 //! what to print and with which code to exit. Measured with Claude Code 2.1.329, Codex 0.169.0 and
 //! Gemini CLI 0.61.0, all headless.
 //!
-//! Codex and Gemini go on as if nothing were when a hook fails in any other way than by exit code
-//! 2. So the wired command line turns every failure into that code: an agent that cannot ask may
+//! All three go on as if nothing were when a hook fails in any other way than by exit code 2 with
+//! an empty standard output. So the wired command line turns every failure into that code: an agent that cannot ask may
 //! not act. (What it does behind the hook's back, the sandbox still holds.)
 
-use crate::Kind;
 use crate::event::text;
+use crate::{Kind, RunRequest};
 use serde::{Deserialize, Serialize};
-use serde_json::{Value, json};
+use serde_json::{Map, Value, json};
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
@@ -130,6 +130,41 @@ pub struct Wiring {
     pub env: BTreeMap<String, String>,
     /// Files to write before the start, with their content.
     pub files: BTreeMap<PathBuf, String>,
+    /// Links to make before the start, where what they name is there: link and what it names.
+    pub links: BTreeMap<PathBuf, PathBuf>,
+}
+
+/// What the Gemini CLI keeps in its folder beside the settings: the login, conversations, and what
+/// the user has added.
+const GEMINI_KEEPS: [&str; 16] = [
+    ".env",
+    "GEMINI.md",
+    "commands",
+    "extensions",
+    "gemini-credentials.json",
+    "google_accounts.json",
+    "history",
+    "installation_id",
+    "mcp-oauth-tokens.json",
+    "mcp-server-enablement.json",
+    "oauth_creds.json",
+    "policies",
+    "projects.json",
+    "skills",
+    "tmp",
+    "trustedFolders.json",
+];
+
+/// Where the settings lie that a kind's wiring must take along; `variable` looks a variable of the
+/// agent's environment up.
+pub fn settings_file(kind: Kind, variable: impl Fn(&str) -> Option<String>) -> Option<PathBuf> {
+    match kind {
+        Kind::Gemini => {
+            let home = variable("GEMINI_CLI_HOME").or_else(|| variable("HOME"))?;
+            Some(Path::new(&home).join(".gemini").join("settings.json"))
+        }
+        _ => None,
+    }
 }
 
 /// Whether agents of this kind can be stopped before a tool call. One that cannot is told about
@@ -141,24 +176,14 @@ pub fn can_block(kind: Kind) -> bool {
     }
 }
 
-/// Connects `command`, a line for the shell, to an agent's hooks. `folder` is where a file may be
-/// put; a kind that needs one and has none is not connected.
-pub fn wiring(kind: Kind, command: &str, folder: Option<&Path>) -> Wiring {
+/// Connects `command`, a line for the shell, to an agent's hooks. `run.folder` is where files may
+/// be put; a kind that needs some and has no folder is not connected.
+pub fn wiring(kind: Kind, command: &str, run: &RunRequest) -> Wiring {
     let guarded = format!(
         "{command} || {{ echo 'Orkestra could not be asked, so the call is refused.' >&2; exit 2; }}"
     );
-    let mut wiring = Wiring::default();
     match kind {
-        Kind::Script => {}
-        Kind::Claude => {
-            let hook = |command: &str, timeout: u64| json!([{"hooks": [{"type": "command", "command": command, "timeout": timeout}]}]);
-            let mut hooks = serde_json::Map::new();
-            hooks.insert("PreToolUse".to_owned(), hook(&guarded, TIMEOUT_S));
-            for event in TOLD {
-                hooks.insert(event.as_str().to_owned(), hook(command, TELL_TIMEOUT_S));
-            }
-            wiring.args = vec!["--settings".to_owned(), json!({"hooks": hooks}).to_string()];
-        }
+        Kind::Claude => claude(command, &guarded),
         Kind::Codex => {
             // A string of JSON is a string of TOML too: same quotes, same escapes.
             let line = Value::from(guarded);
@@ -166,23 +191,58 @@ pub fn wiring(kind: Kind, command: &str, folder: Option<&Path>) -> Wiring {
                 "hooks.PreToolUse=[{{hooks=[{{type=\"command\",command={line},timeout={TIMEOUT_S}}}]}}]"
             );
             // Trust is given to this hook here, by whoever starts the agent.
-            wiring.args = vec!["-c".to_owned(), hook, "--dangerously-bypass-hook-trust".to_owned()];
+            let args = ["-c".to_owned(), hook, "--dangerously-bypass-hook-trust".to_owned()];
+            Wiring { args: args.to_vec(), ..Wiring::default() }
         }
-        Kind::Gemini => {
-            let Some(folder) = folder else { return wiring };
-            let hook = json!({
-                "type": "command", "name": "orkestra", "command": guarded,
-                "timeout": TIMEOUT_S * 1000,
-            });
-            let settings = json!({"hooks": {"BeforeTool": [{"matcher": "*", "hooks": [hook]}]}});
-            let path = folder.join("gemini-settings.json");
-            // The machine's own settings win over the user's and the project's.
-            let value = path.to_string_lossy().into_owned();
-            wiring.env.insert("GEMINI_CLI_SYSTEM_SETTINGS_PATH".to_owned(), value);
-            wiring.files.insert(path, settings.to_string());
-        }
+        Kind::Gemini => gemini(&guarded, run).unwrap_or_default(),
+        Kind::Script => Wiring::default(),
     }
-    wiring
+}
+
+fn claude(command: &str, guarded: &str) -> Wiring {
+    let hook = |command: &str, timeout: u64| {
+        let hook = json!({"type": "command", "command": command, "timeout": timeout});
+        json!([{"hooks": [hook]}])
+    };
+    let mut hooks = Map::new();
+    hooks.insert("PreToolUse".to_owned(), hook(guarded, TIMEOUT_S));
+    for event in TOLD {
+        hooks.insert(event.as_str().to_owned(), hook(command, TELL_TIMEOUT_S));
+    }
+    let args = vec!["--settings".to_owned(), json!({"hooks": hooks}).to_string()];
+    Wiring { args, ..Wiring::default() }
+}
+
+/// Gemini reads hooks from settings files only: the user's, the project's (which the agent can
+/// write) and the machine's (which must be root's). So it gets a home of its own, with the user's
+/// settings and our hook in them, and links to the rest of the user's folder.
+fn gemini(guarded: &str, run: &RunRequest) -> Option<Wiring> {
+    let home = run.folder.as_ref()?.join("gemini");
+    let folder = home.join(".gemini");
+    let said: Option<Value> =
+        run.vendor_settings.as_deref().and_then(|text| serde_json::from_str(text).ok());
+    let mut settings = match said {
+        Some(Value::Object(settings)) => settings,
+        _ => Map::new(),
+    };
+    let hook = json!({
+        "type": "command", "name": "orkestra", "command": guarded, "timeout": TIMEOUT_S * 1000,
+    });
+    let entry = json!({"matcher": "*", "hooks": [hook]});
+    let hooks = settings.entry("hooks").or_insert_with(|| json!({}));
+    let mut before = hooks.get("BeforeTool").and_then(Value::as_array).cloned().unwrap_or_default();
+    before.push(entry);
+    if !hooks.is_object() {
+        *hooks = json!({});
+    }
+    hooks["BeforeTool"] = Value::Array(before);
+    let mut wiring = Wiring::default();
+    wiring.files.insert(folder.join("settings.json"), Value::Object(settings).to_string());
+    if let Some(theirs) = &run.vendor_home {
+        wiring.links = GEMINI_KEEPS.iter().map(|n| (folder.join(n), theirs.join(n))).collect();
+    }
+    wiring.env.insert("GEMINI_CLI_HOME".to_owned(), home.to_string_lossy().into_owned());
+    Some(wiring)
 }
 
 /// One call of a hook.

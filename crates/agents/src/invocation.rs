@@ -153,6 +153,11 @@ pub struct RunRequest {
     /// A private folder for files that the wiring needs; the agent must be able to read it.
     /// Without one, an agent whose hooks need a file is started without hooks.
     pub folder: Option<PathBuf>,
+    /// Where the vendor keeps the user's own settings and login, and the text of the settings, for
+    /// kinds that [`crate::hook::settings_file`] names.
+    pub vendor_home: Option<PathBuf>,
+    /// The text of those settings.
+    pub vendor_settings: Option<String>,
 }
 
 /// Everything needed to start an agent's process.
@@ -175,6 +180,9 @@ pub struct Invocation {
     /// Files to write before the start, with their content; readable for the owner only.
     #[serde(default)]
     pub files: BTreeMap<PathBuf, String>,
+    /// Links to make before the start, where what they name is there: link and what it names.
+    #[serde(default)]
+    pub links: BTreeMap<PathBuf, PathBuf>,
 }
 
 impl Invocation {
@@ -255,7 +263,7 @@ pub fn command(spec: &AgentSpec, run: &RunRequest) -> Result<Invocation, Error> 
         }
     }
     let wiring = match &run.hook {
-        Some(hook) => crate::hook::wiring(spec.kind, hook, run.folder.as_deref()),
+        Some(hook) => crate::hook::wiring(spec.kind, hook, run),
         None => crate::hook::Wiring::default(),
     };
     argv.extend(wiring.args);
@@ -266,6 +274,6 @@ pub fn command(spec: &AgentSpec, run: &RunRequest) -> Result<Invocation, Error> 
     let stdin = Some(run.prompt.clone().into_bytes());
     let cwd = run.worktree.clone();
     let stop_signal = spec.kind.stop_signal();
-    let files = wiring.files;
-    Ok(Invocation { argv, cwd, env_set, env_remove, env_keep, stdin, stop_signal, files })
+    let (files, links) = (wiring.files, wiring.links);
+    Ok(Invocation { argv, cwd, env_set, env_remove, env_keep, stdin, stop_signal, files, links })
 }

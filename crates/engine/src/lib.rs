@@ -32,6 +32,7 @@ mod tasks;
 mod trash;
 mod unit;
 mod upkeep;
+mod vendor;
 mod world;
 
 pub use backup::{BACKUPS, backup_name, backup_place};

@@ -13,6 +13,7 @@ use crate::message::Message;
 use crate::options::Agents;
 use crate::secret::Secrets;
 use crate::tasks::TaskKind;
+use crate::vendor;
 use orkestra_agents::{Adapter, AgentSpec, Kind, ProcessExit, RunRequest, adapter, command};
 use orkestra_core::agent::AgentEvent;
 use orkestra_core::id::{InstanceId, RunId};
@@ -153,14 +154,18 @@ impl Runs {
     ) -> Result<Launch, String> {
         let worktree = run.worktree.as_ref().ok_or("The run has no worktree.")?;
         let session_id = run.session_id.parse().map_err(|_| "Its session id is damaged.")?;
-        let request = RunRequest {
+        let folder = run_folder(&self.actors.options.home, run.id);
+        let mut request = RunRequest {
             prompt: run.prompt.clone(),
             session_id,
             worktree: PathBuf::from(&worktree.path),
+            folder: Some(folder.join("vendor")),
             ..RunRequest::default()
         };
+        vendor::read_settings(&mut request, spec, &self.actors.options.env);
         let invocation = command(spec, &request).map_err(|error| describe(&error))?;
-        let folder = run_folder(&self.actors.options.home, run.id);
+        vendor::furnish(&invocation)
+            .map_err(|error| format!("its vendor's settings cannot be written: {error}"))?;
         let stdin = folder.join("prompt");
         write_private(&folder, &stdin, invocation.stdin.as_deref().unwrap_or_default())
             .map_err(|error| format!("{} cannot be written: {error}", stdin.display()))?;
