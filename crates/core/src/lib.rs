@@ -6,6 +6,7 @@
 pub mod agent;
 pub mod agent_state;
 pub mod alert;
+pub mod budget;
 pub mod event;
 pub mod evidence;
 pub mod gate;
@@ -13,6 +14,7 @@ pub mod health;
 pub mod id;
 pub mod job;
 pub mod prompt;
+pub mod money;
 pub mod run;
 pub mod secret;
 pub mod signal;

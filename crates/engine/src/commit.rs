@@ -1,7 +1,8 @@
 //! One batch of decisions as one command of the store.
 
+use crate::money::Books;
 use crate::secret::Secrets;
-use orkestra_core::agent::Usage;
+use jiff::Timestamp;
 use orkestra_core::agent_state::{AgentDecision, AgentState};
 use orkestra_core::event::{Cause, Draft, EventRef, Topic};
 use orkestra_core::id::RunId;
@@ -11,7 +12,7 @@ use orkestra_core::run::{Run, RunDecision};
 use orkestra_core::unit::spec::UnitName;
 use orkestra_core::unit::{Decision, Unit};
 use orkestra_store::{
-    Error as StoreError, JobRow, JobRunRow, RunRow, Tokens, UnitRow, UsageRow, Write,
+    CallRow, Error as StoreError, JobRow, JobRunRow, RunRow, UnitRow, UsageRow, Write,
 };
 use serde_json::json;
 use std::collections::{BTreeMap, BTreeSet};
@@ -24,6 +25,8 @@ const ATTEMPT: u32 = 1;
 struct Entry {
     draft: Draft,
     stream: Option<(RunId, u64, u32)>,
+    /// What is booked with it: if and only if its place in the stream is new.
+    usage: Option<UsageRow>,
     /// Left out; it keeps its place, since causes count places.
     left_out: bool,
 }
@@ -39,7 +42,9 @@ pub(crate) struct Batch {
     records: BTreeMap<(JobName, u64), Record>,
     agents: BTreeMap<String, AgentState>,
     entries: Vec<Entry>,
-    usage: Vec<(RunId, Usage)>,
+    /// Usage whose events were dropped on a full disk: it is booked all the same.
+    usage: Vec<UsageRow>,
+    calls: Vec<CallRow>,
 }
 
 /// The newest event of each unit and run, as causes of what follows.
@@ -68,6 +73,7 @@ impl Batch {
             && self.removed_jobs.is_empty()
             && self.records.is_empty()
             && self.agents.is_empty()
+            && self.calls.is_empty()
             && self.entries.is_empty()
     }
 
@@ -91,7 +97,7 @@ impl Batch {
                     .map_or(Cause::Event(reference), Cause::Earlier),
                 Cause::Root => Cause::Root,
             };
-            self.entries.push(Entry { draft, stream: None, left_out: false });
+            self.entries.push(Entry { draft, stream: None, usage: None, left_out: false });
         }
     }
 
@@ -115,7 +121,7 @@ impl Batch {
 
     /// Only its rows.
     pub(crate) fn without_events(mut self) -> Self {
-        self.entries.clear();
+        self.usage.extend(self.entries.drain(..).filter_map(|entry| entry.usage));
         self
     }
 
@@ -134,6 +140,7 @@ impl Batch {
         self.records.extend(later.records.clone());
         self.agents.extend(later.agents.clone());
         self.usage.extend(later.usage.iter().cloned());
+        self.calls.extend(later.calls.iter().cloned());
         self
     }
 
@@ -150,14 +157,23 @@ impl Batch {
         self.push(decision.events.clone());
     }
 
-    /// Adds what was decided about a run.
-    pub(crate) fn run(&mut self, decision: &RunDecision) {
+    /// Adds what was decided about a run; what it used is priced with these books.
+    pub(crate) fn run(&mut self, decision: &RunDecision, books: &Books, at: Timestamp) {
         let id = decision.run.id;
+        // Each usage is told by one event, in the same order.
+        let mut usage = decision.usage.iter();
         for (offset, index, draft) in &decision.streamed {
             let stream = Some((id, *offset, *index));
-            self.entries.push(Entry { draft: draft.clone(), stream, left_out: false });
+            let mut draft = draft.clone();
+            let used = if draft.kind == "run.usage" { usage.next() } else { None };
+            let usage = used.map(|used| books.row(&decision.run, ATTEMPT, used, at));
+            if let Some(row) = &usage {
+                draft.body["cost_micros"] = json!(row.cost_micros);
+                draft.body["priced"] = json!(row.priced);
+            }
+            self.entries.push(Entry { draft, stream, usage, left_out: false });
         }
-        self.usage.extend(decision.usage.iter().map(|usage| (id, usage.clone())));
+        self.calls.extend(crate::money::call_of(decision, ATTEMPT));
         self.runs.insert(id, decision.run.clone());
         self.push(decision.events.clone());
     }
@@ -213,6 +229,10 @@ impl Batch {
                 references.push(None);
                 continue;
             }
+            if let Some(usage) = &entry.usage {
+                tx.put_usage(usage)?;
+                tx.release_oldest_reservation(usage.run)?;
+            }
             let mut draft = entry.draft.clone();
             secrets.redact_value(&mut draft.body);
             if let Cause::Earlier(index) = draft.cause {
@@ -257,8 +277,12 @@ impl Batch {
                 | Topic::Issue => {}
             }
         }
-        for (run, usage) in &self.usage {
-            tx.put_usage(&usage_row(*run, usage))?;
+        for usage in &self.usage {
+            tx.put_usage(usage)?;
+            tx.release_oldest_reservation(usage.run)?;
+        }
+        for call in &self.calls {
+            tx.put_call(call)?;
         }
         for (name, unit) in &self.units {
             let mut unit = unit.clone();
@@ -331,18 +355,4 @@ fn run_row(run: &Run) -> Result<RunRow, StoreError> {
         updated_at: run.ended_at.or(run.last_event_at).unwrap_or(run.created_at),
         request_key: run.request_key.clone(),
     })
-}
-
-fn usage_row(run: RunId, usage: &Usage) -> UsageRow {
-    UsageRow {
-        run,
-        model: usage.model.clone().unwrap_or_default(),
-        tokens: Tokens {
-            fresh_input: usage.fresh_input,
-            cache_read: usage.cache_read,
-            cache_write: usage.cache_write,
-            output: usage.output,
-        },
-        cost_micros: usage.cost_usd.map(|usd| (usd * 1e6).round() as u64),
-    }
 }

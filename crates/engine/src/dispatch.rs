@@ -377,7 +377,8 @@ impl Dispatcher {
 
     fn take_run_decision(&mut self, decision: RunDecision, gathered: &mut Gathered) {
         let id = decision.run.id;
-        gathered.batch.run(&decision);
+        let (books, at) = (self.view.books(), self.options.world.now().at);
+        gathered.batch.run(&decision, &books, at);
         gathered.run_orders.extend(decision.orders.into_iter().map(|order| (id, order)));
         let is_new = !self.runs.contains_key(&id);
         self.runs.insert(id, decision.run.clone());

@@ -75,6 +75,14 @@ pub(crate) struct View {
     pub(crate) creating: tokio::sync::Mutex<()>,
 }
 
+impl View {
+    /// How usage is priced and booked now.
+    pub(crate) fn books(&self) -> Arc<crate::money::Books> {
+        let upkeep = self.upkeep.read().unwrap_or_else(std::sync::PoisonError::into_inner);
+        Arc::clone(&upkeep.money.books)
+    }
+}
+
 /// Cheap to clone; methods only.
 #[derive(Clone)]
 pub struct Handle {

@@ -1,6 +1,7 @@
 //! What the configuration says about the house itself, apart from units and agents. It may change
 //! while the daemon runs; whoever uses it asks for it anew each time.
 
+use crate::money::Money;
 use orkestra_connectors::Notification;
 use orkestra_core::health::Thresholds;
 use orkestra_core::span::Span;
@@ -15,6 +16,8 @@ pub struct Upkeep {
     pub retention: Retention,
     /// Who is told of alerts, by name.
     pub notifications: BTreeMap<String, Notification>,
+    /// Prices, budgets, and in which zone days begin.
+    pub money: Money,
 }
 
 /// How long things are kept; without a time for ever.

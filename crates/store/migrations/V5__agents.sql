@@ -32,10 +32,25 @@ CREATE TABLE agent_call (
 ) STRICT, WITHOUT ROWID;
 CREATE INDEX agent_call_agent ON agent_call (agent, at);
 
--- Budgets that were set by hand, and how far each is, also those of the configuration.
+-- Budgets that were set by hand; others are in the configuration, or belong to a run.
 CREATE TABLE budget (
     name TEXT PRIMARY KEY,
     body TEXT NOT NULL
+) STRICT, WITHOUT ROWID;
+
+-- Which share of a budget was told in which window: once each.
+CREATE TABLE budget_told (
+    budget TEXT    NOT NULL,
+    period TEXT    NOT NULL,
+    share  INTEGER NOT NULL,
+    at     INTEGER NOT NULL,
+    PRIMARY KEY (budget, period, share)
+) STRICT, WITHOUT ROWID;
+
+-- A person lets go on what a budget stops.
+CREATE TABLE budget_override (
+    budget TEXT PRIMARY KEY,
+    body   TEXT NOT NULL
 ) STRICT, WITHOUT ROWID;
 
 -- What is promised to calls that are under way; it is void when its time is over.

@@ -7,11 +7,14 @@ use crate::agent_state::{ReadAgentStates, WriteAgentStates};
 use crate::alert::{ReadAlerts, WriteAlerts};
 use crate::audit::ReadAudit;
 use crate::blob::Blobs;
+use crate::budget::{ReadBudgets, WriteBudgets};
+use crate::call::{ReadCalls, WriteCalls};
 use crate::consumer::{ReadConsumers, WriteConsumers};
 use crate::effect::{ReadEffects, WriteEffects};
 use crate::erase::WriteErase;
 use crate::error::Error;
 use crate::instance::{ReadInstances, WriteInstances};
+use crate::issue::{ReadIssues, WriteIssues};
 use crate::job::{ReadJobs, WriteJobs};
 use crate::journal::{Head, ReadJournal, WriteJournal, read_head};
 use crate::login::{ReadLogins, WriteLogins};
@@ -38,6 +41,9 @@ pub trait Read:
     + ReadSamples
     + ReadAlerts
     + ReadAgentStates
+    + ReadBudgets
+    + ReadCalls
+    + ReadIssues
 {
 }
 
@@ -58,6 +64,9 @@ pub trait Write:
     + WriteSamples
     + WriteAlerts
     + WriteAgentStates
+    + WriteBudgets
+    + WriteCalls
+    + WriteIssues
 {
 }
 

@@ -16,6 +16,8 @@ mod alert;
 mod audit;
 mod backup;
 mod blob;
+mod budget;
+mod call;
 mod check;
 mod consumer;
 mod database;
@@ -26,6 +28,7 @@ mod export;
 mod figures;
 mod instance;
 mod interface;
+mod issue;
 mod job;
 mod journal;
 mod login;
@@ -48,6 +51,8 @@ pub use backup::{
     BackupFile, BackupFound, BackupPlan, Manifest, create as create_backup, list_backups, manifest,
     prune_backups, verify as verify_backup,
 };
+pub use budget::{BudgetRow, ReadBudgets, Reservation, WriteBudgets};
+pub use call::{CallRow, CallStats, ReadCalls, WriteCalls};
 pub use check::{Problem, Report};
 pub use consumer::{ReadConsumers, WriteConsumers};
 pub use database::{refuse_newer, schema_version};
@@ -58,6 +63,7 @@ pub use export::verify_export;
 pub use figures::Figures;
 pub use instance::{InstanceRow, Owner, ReadInstances, WriteInstances};
 pub use interface::{Read, Write};
+pub use issue::{IssueRow, ReadIssues, WriteIssues};
 pub use job::{JOB_RUNS_KEPT, JobRow, JobRunRow, ReadJobs, WriteJobs};
 pub use journal::{EventKey, Filter, Head, ReadJournal, WriteJournal};
 pub use login::{LoginRow, ReadLogins, WriteLogins};
@@ -67,5 +73,7 @@ pub use run::{ReadRuns, RunRow, WriteRuns};
 pub use sample::{ReadSamples, SampleRow, WriteSamples};
 pub use store::{Committed, Options, Place, Store};
 pub use unit::{ReadUnits, UnitRow, WriteUnits};
-pub use usage::{ReadUsage, Tokens, UsageRow, UsageSum, WriteUsage};
+pub use usage::{
+    ReadUsage, Spent, Tokens, UsageBy, UsageFilter, UsageGroup, UsageRow, UsageSum, WriteUsage,
+};
 pub use writer::{Clock, Ids, OnFull};

@@ -2,6 +2,7 @@
 
 mod effect;
 mod job;
+mod money;
 mod sample;
 
 use crate::home::{Home, big, caused, draft};
@@ -375,7 +376,11 @@ fn stream_marks(store: &Store) {
 fn usage(store: &Store) {
     let row = |run: u128, model: &str, cost| UsageRow {
         run: run_id(run),
+        attempt: 1,
+        agent: if run == 1 { "claude" } else { "codex" }.to_owned(),
         model: model.to_owned(),
+        day: "2027-01-15".to_owned(),
+        priced: "table".to_owned(),
         tokens: Tokens { fresh_input: 1, cache_read: 2, cache_write: 3, output: 4 },
         cost_micros: cost,
     };
@@ -394,6 +399,9 @@ fn usage(store: &Store) {
     assert_eq!((one[0].cost_micros, one[0].rows_without_price), (10, 1));
     assert_eq!(totals.iter().map(|sum| sum.cost_micros).collect::<Vec<_>>(), [10, 5]);
     assert_eq!(none, []);
+    money::books(store);
+    money::promises(store);
+    money::calls(store);
 }
 
 fn settings(store: &Store) {

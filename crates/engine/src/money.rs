@@ -1,0 +1,92 @@
+//! The books: what is written down of each usage, at which price and on which day, and the call log.
+
+use jiff::Timestamp;
+use jiff::tz::TimeZone;
+use orkestra_core::agent::Usage;
+use orkestra_core::budget::Budget;
+use orkestra_core::money::{Prices, Tokens};
+use orkestra_core::run::{Run, RunDecision};
+use orkestra_store::{CallRow, UsageRow};
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+/// No usage of one moment has more tokens of a class, nor costs more millionths of a dollar: what an
+/// agent prints must not make sums overflow.
+const MOST: u64 = 1_000_000_000_000;
+
+/// How usage is priced and booked.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Books {
+    /// Prices of models.
+    pub prices: Prices,
+    /// Where days, weeks and months begin.
+    pub zone: TimeZone,
+}
+
+impl Default for Books {
+    fn default() -> Self {
+        Self { prices: Prices::with(BTreeMap::new()), zone: TimeZone::UTC }
+    }
+}
+
+/// What the configuration says about money.
+#[derive(Debug, Clone, PartialEq, Default)]
+pub struct Money {
+    /// Prices, and where days begin.
+    pub books: Arc<Books>,
+    /// Budgets by name; others are set by hand.
+    pub budgets: BTreeMap<String, Budget>,
+}
+
+impl Books {
+    /// The row of one usage.
+    pub(crate) fn row(&self, run: &Run, attempt: u32, usage: &Usage, at: Timestamp) -> UsageRow {
+        let day = at.to_zoned(self.zone.clone()).date();
+        let mut usage = usage.clone();
+        for class in [
+            &mut usage.fresh_input,
+            &mut usage.cache_read,
+            &mut usage.cache_write,
+            &mut usage.output,
+        ] {
+            *class = (*class).min(MOST);
+        }
+        let (cost, priced) = self.prices.cost(&usage, day);
+        UsageRow {
+            run: run.id,
+            attempt,
+            agent: run.agent.clone(),
+            tokens: Tokens::from(&usage),
+            model: usage.model.unwrap_or_default(),
+            day: day.to_string(),
+            cost_micros: cost.map(|cost| cost.0.min(MOST)),
+            priced: priced.as_str().to_owned(),
+        }
+    }
+}
+
+/// The line of the call log, when an attempt of a run is over with this decision.
+pub(crate) fn call_of(decision: &RunDecision, attempt: u32) -> Option<CallRow> {
+    let run = &decision.run;
+    let over = decision.events.iter().any(|event| event.kind == "run.ended");
+    let (at, started) = (run.ended_at?, run.started_at?);
+    if !over {
+        return None;
+    }
+    let tokens = run.usage.as_ref().map_or(0, |usage| Tokens::from(usage).total());
+    let ended = run.ended.as_ref();
+    let status = ended.and_then(|ended| ended.api_status).map(|status| status.to_string());
+    Some(CallRow {
+        key: format!("{}:{attempt}", run.id),
+        agent: run.agent.clone(),
+        run: run.id,
+        at,
+        ms: u64::try_from(at.duration_since(started).as_millis()).unwrap_or(0),
+        ok: ended.is_some_and(|ended| ended.ok),
+        status: status.unwrap_or_else(|| match ended {
+            Some(ended) if ended.ok => "ok".to_owned(),
+            _ => run.state_word().to_owned(),
+        }),
+        tokens: tokens.min(MOST),
+    })
+}
