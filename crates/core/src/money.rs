@@ -217,6 +217,11 @@ impl Prices {
         Self { own, table, read_on: Some(file.read_on), source: file.source }
     }
 
+    /// Those of the configuration, by model.
+    pub fn own(&self) -> &BTreeMap<String, Price> {
+        &self.own
+    }
+
     /// When the table was read, and where: in words.
     pub fn origin(&self) -> (Option<Date>, &str) {
         (self.read_on, &self.source)

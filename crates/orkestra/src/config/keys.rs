@@ -1,6 +1,7 @@
 //! Every key of the file, once: the reader, the schema, the hints and the tests go by this table.
 
 pub(crate) mod job;
+pub(crate) mod money;
 pub(crate) mod telemetry;
 mod unit;
 pub(crate) mod upkeep;
@@ -151,6 +152,27 @@ pub(crate) const ROOT: Section = Section {
             default: "{}",
             example: "{ claude: { kind: claude } }",
             doc: "The agents that can be given work, by name.",
+        },
+        Key {
+            name: "budgets",
+            ty: Ty::Named(&money::BUDGET),
+            default: "{}",
+            example: "{ daily: { per: day, usd: 20 } }",
+            doc: "What agents may spend, by name; others are set by orkestra budget.",
+        },
+        Key {
+            name: "prices",
+            ty: Ty::Named(&money::PRICE),
+            default: "{}",
+            example: "{ my-model: { input: 1, output: 4 } }",
+            doc: "What a million tokens of a model cost, by the model's name; above the built-in table.",
+        },
+        Key {
+            name: "money",
+            ty: Sub(&money::MONEY),
+            default: "",
+            example: "{ zone: Europe/Berlin }",
+            doc: "How money is counted.",
         },
         Key {
             name: "notifications",

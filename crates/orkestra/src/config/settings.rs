@@ -1,6 +1,7 @@
 //! The tree → settings: every section is read here, and what they say about each other checked.
 
 mod job;
+mod money;
 mod telemetry;
 mod upkeep;
 

@@ -4,13 +4,14 @@ use super::reader::{KeyPath, show_size};
 use super::{Loaded, Origin, Settings, keys, redact};
 use orkestra_agents::AgentSpec;
 use orkestra_connectors::Notification;
+use orkestra_core::budget::{Budget, Limit};
 use orkestra_core::health::Thresholds;
 use orkestra_core::job::schedule::Schedule;
 use orkestra_core::job::spec::{Action, JobSpec};
 use orkestra_core::span::Span;
 use orkestra_core::unit::probe::Probe;
 use orkestra_core::unit::spec::UnitSpec;
-use orkestra_engine::Retention;
+use orkestra_engine::{Money, Retention};
 use serde_json::{Map, Value, json};
 use std::collections::BTreeMap;
 use std::fmt::Write;
@@ -31,6 +32,9 @@ pub(crate) fn values(settings: &Settings) -> Value {
         "agents": agents,
         "notifications": notifications(&settings.upkeep.notifications),
         "jobs": jobs,
+        "budgets": budgets(&settings.upkeep.money),
+        "prices": prices(&settings.upkeep.money),
+        "money": { "zone": settings.upkeep.money.books.zone.iana_name().unwrap_or("UTC") },
         "retention": retention(&settings.upkeep.retention),
         "health": thresholds(&settings.upkeep.thresholds),
         "telemetry": {
@@ -142,6 +146,23 @@ fn notifications(all: &BTreeMap<String, Notification>) -> Value {
             (name.clone(), value)
         })
         .collect()
+}
+
+fn budgets(money: &Money) -> Value {
+    let one = |budget: &Budget| {
+        let (usd, tokens) = match budget.limit {
+            Limit::Usd(usd) => (Some(usd), None),
+            Limit::Tokens(tokens) => (None, Some(tokens)),
+        };
+        json!({"scope": budget.scope.to_string(), "per": budget.window, "usd": usd,
+            "tokens": tokens})
+    };
+    money.budgets.iter().map(|(name, budget)| (name.clone(), one(budget))).collect()
+}
+
+fn prices(money: &Money) -> Value {
+    let own = money.books.prices.own().iter();
+    own.map(|(model, price)| (model.clone(), json!(price))).collect()
 }
 
 fn job_value(job: &JobSpec) -> Value {

@@ -17,6 +17,7 @@ pub(super) fn read(top: &Fields<'_>, reader: &mut Reader) -> Upkeep {
         thresholds: thresholds(top, reader),
         retention: retention(top, reader),
         notifications: notifications(top, reader),
+        money: super::money::read(top, reader),
     }
 }
 

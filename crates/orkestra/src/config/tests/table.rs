@@ -68,6 +68,23 @@ fn every_key() -> Vec<(String, String, &'static Key)> {
                     };
                     walk(inner, "notifications.x.", &wrap, out);
                 }
+                Ty::Named(inner) if key.name == "prices" => {
+                    let wrap = |text: String| {
+                        let input = if text.starts_with("input") { "" } else { ", input: 1" };
+                        let output = if text.starts_with("output") { "" } else { ", output: 1" };
+                        format!("prices: {{ x: {{ {text}{input}{output} }} }}")
+                    };
+                    walk(inner, "prices.x.", &wrap, out);
+                }
+                Ty::Named(inner) if key.name == "budgets" => {
+                    let wrap = |text: String| {
+                        let per = if text.starts_with("per") { "" } else { ", per: day" };
+                        let has = text.starts_with("usd") || text.starts_with("tokens");
+                        let usd = if has { "" } else { ", usd: 1" };
+                        format!("budgets: {{ x: {{ {text}{per}{usd} }} }}")
+                    };
+                    walk(inner, "budgets.x.", &wrap, out);
+                }
                 _ => {}
             }
         }
@@ -156,6 +173,13 @@ fn every_word_of_the_table_is_known() {
                 let text = format!("{name}: {word}{kind}, url: http://h/");
                 let loaded =
                     Machine::with(&format!("notifications: {{ x: {{ {text} }} }}")).loaded();
+                assert_eq!(get(&loaded, &path).unwrap(), &json!(word), "{path}");
+                continue;
+            }
+            if path == "budgets.x.per" {
+                let scope = if *word == "run" { "run" } else { "all" };
+                let text = format!("scope: {scope}, per: {word}, usd: 1");
+                let loaded = Machine::with(&format!("budgets: {{ x: {{ {text} }} }}")).loaded();
                 assert_eq!(get(&loaded, &path).unwrap(), &json!(word), "{path}");
                 continue;
             }
