@@ -26,6 +26,7 @@ mod lock;
 pub mod machine;
 pub mod memory;
 pub mod output;
+pub mod own_log;
 pub mod probe;
 pub mod program;
 pub mod raw;

@@ -67,6 +67,7 @@ impl Signals {
 /// Opens everything in order. After this the daemon serves.
 pub(crate) async fn start(context: Context, loaded: Loaded) -> Result<Daemon, Failure> {
     let home = loaded.settings.home.clone();
+    let logs = home.join("logs");
     let lock = take_home(&home)?;
     refuse_network_disk(&home)?;
     let nofile = orkestra_host::limits::raise_nofile();
@@ -118,6 +119,7 @@ pub(crate) async fn start(context: Context, loaded: Loaded) -> Result<Daemon, Fa
     let daemon = Daemon { url: running.url, engine, live, tasks, logins, signals, _lock: lock };
     daemon.watch_files();
     daemon.tasks.spawn(TaskKind::Service, give_memory_back());
+    daemon.tasks.spawn(TaskKind::Service, look_after_log(logs));
     daemon.announce();
     Ok(daemon)
 }
@@ -263,6 +265,19 @@ async fn give_memory_back() {
     tokio::time::sleep(SETTLED).await;
     loop {
         orkestra_host::memory::give_back();
+        tokio::time::sleep(EVERY).await;
+    }
+}
+
+/// Rotates the daemon's own log, where it has one.
+async fn look_after_log(logs: std::path::PathBuf) {
+    const EVERY: std::time::Duration = std::time::Duration::from_secs(60);
+    const BYTES_MAX: u64 = 10 << 20;
+    const KEEP: u32 = 5;
+    loop {
+        if let Err(error) = orkestra_host::own_log::look_after(&logs, BYTES_MAX, KEEP) {
+            tracing::warn!(%error, "The daemon's log cannot be rotated.");
+        }
         tokio::time::sleep(EVERY).await;
     }
 }

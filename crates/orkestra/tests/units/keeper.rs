@@ -78,3 +78,23 @@ fn keeper_ends_with_a_daemon_that_keeps_its_units() {
     home.wait("the keeper's end", || (!is_alive(keeper)).then_some(()));
     assert!(is_alive(unit));
 }
+
+#[test]
+fn keeper_and_daemon_write_on_in_a_new_log_when_the_old_one_is_large() {
+    let home = Home::new("units:\n  a: { command: [sleep, '100000'] }\n");
+    let logs = home.data().join("logs");
+    std::fs::create_dir_all(&logs).expect("a folder");
+    std::fs::write(logs.join("daemon.log"), vec![b'x'; 11 << 20]).expect("a large log");
+    let (first, _) = detached(&home);
+    let (old, new) = (logs.join("daemon.log.1"), logs.join("daemon.log"));
+    home.wait("another file", || (old.exists() && new.exists()).then_some(()));
+    // The keeper still has the old file; the daemon that it starts finds the new one.
+    signal(first, "KILL");
+    next_daemon(&home, first);
+    let target = |pid: i32| std::fs::read_link(format!("/proc/{pid}/fd/2")).ok();
+    let second = home.json(&["status"])["daemon"]["pid"].as_i64().expect("a pid") as i32;
+    home.wait("the new daemon's words in the new file", || {
+        (target(second).as_deref() == new.canonicalize().ok().as_deref()).then_some(())
+    });
+    home.ok(&["down"]);
+}
