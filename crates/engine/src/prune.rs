@@ -335,8 +335,14 @@ fn logs(
 fn empty_trash(home: &Path, keep: Retention, dry_run: bool, at_ms: i64, pruned: &mut Pruned) {
     let Some(span) = keep.trash else { return };
     for (name, path) in trash::entries(&home.join("trash")) {
-        let old =
-            trash::since_ms(&name).is_some_and(|since| at_ms.saturating_sub(since) >= ms(span));
+        let old = match trash::since_ms(&name) {
+            Some(since) => at_ms.saturating_sub(since) >= ms(span),
+            // What a restore or an upgrade replaced has its time in words; the folder's own will do.
+            None => {
+                (name.starts_with("restore-") || name.starts_with("upgrade-"))
+                    && trash::age_ms(&path).is_some_and(|age| age >= span.ms())
+            }
+        };
         if !old {
             continue;
         }

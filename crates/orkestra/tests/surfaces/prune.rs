@@ -78,6 +78,14 @@ fn what_is_old_goes_to_the_trash_and_a_dry_run_only_says_so() {
     let trash = home.data().join("trash");
     std::fs::create_dir_all(&trash).expect("the trash");
     std::fs::write(trash.join("1000-log-ancient"), "x").expect("a file");
+    // What a restore replaced has its time in words, and lies there as long.
+    for (name, old) in [("restore-20200101T000000Z", true), ("restore-of-today", false)] {
+        std::fs::create_dir_all(trash.join(name)).expect("a folder");
+        if old {
+            let folder = std::fs::File::open(trash.join(name)).expect("the folder");
+            folder.set_modified(std::time::UNIX_EPOCH).expect("another time");
+        }
+    }
 
     let first = home.events("*")[0]["seq"].clone();
     let would = home.json(&["prune", "--dry-run"]);
@@ -86,12 +94,14 @@ fn what_is_old_goes_to_the_trash_and_a_dry_run_only_says_so() {
     assert!(trash.join("1000-log-ancient").exists());
     assert_eq!(names(&would, "log"), ["job@left", "left"], "{would}");
     assert_eq!(names(&would, "worktree"), [clean.as_str()], "{would}");
-    assert_eq!(names(&would, "trash"), ["1000-log-ancient"], "{would}");
+    assert_eq!(names(&would, "trash"), ["1000-log-ancient", "restore-20200101T000000Z"], "{would}");
 
     let done = home.json(&["prune"]);
     assert_eq!((&done["items"], &done["counts"]), (&would["items"], &would["counts"]), "{done}");
     assert!(!clean_tree.exists() && !gone_unit.exists() && !gone_job.exists());
     assert!(!trash.join("1000-log-ancient").exists());
+    assert!(!trash.join("restore-20200101T000000Z").exists());
+    assert!(trash.join("restore-of-today").exists());
     assert!(dirty_tree.join("work.txt").exists(), "nobody's work is taken away");
     assert!(loose_tree.exists(), "no branch leads to what was committed there");
     assert!(young.exists() && home.data().join("logs/web").is_dir());
