@@ -24,6 +24,7 @@ pub mod hook;
 mod invocation;
 pub mod recovery;
 pub mod script;
+pub mod tool;
 
 pub use invocation::{AgentSpec, Error, Invocation, Kind, RunRequest, UnknownKind, command};
 use orkestra_core::agent::{AgentEvent, Ended, RawReason, Usage};
