@@ -4,13 +4,25 @@
 //! Commands are read with the grammar of the shell, never with patterns over text. What cannot be read is asked about; what is too long to be
 //! read is denied. The gate is not the boundary: that is the sandbox. The gate is what keeps a person from being surprised.
 
+mod argv;
+mod code;
+mod file;
+mod git;
+mod network;
+mod option;
+mod own;
 mod path;
 pub mod rules;
+mod shell;
+mod table;
+mod variable;
+mod word;
 
+use path::Finding;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 /// What the gate says. The order is that of strictness: of several the greatest holds.
 #[derive(
@@ -174,23 +186,151 @@ pub struct OwnRule {
     pub pattern: String,
 }
 
+impl OwnRule {
+    /// A rule from its text, as the configuration has it.
+    ///
+    /// # Errors
+    /// When the text has no form that the gate understands; the error says what is wrong.
+    pub fn new(decision: Decision, pattern: &str) -> Result<Self, &'static str> {
+        own::check(pattern)?;
+        Ok(Self { decision, pattern: pattern.trim().to_owned() })
+    }
+}
+
 impl Policy {
     /// Rules on `action` in `scope`. Of several rules that match, the strictest is named; of equals, the first in the line.
     pub fn rule(&self, action: &Action, scope: &Scope) -> Ruling {
-        let finding = match action {
-            Action::Command { .. } => Some(path::Finding::new("unreadable", "")),
-            Action::Read { path } => path::read(&path::resolve(path, &scope.worktree), scope),
-            Action::Write { path } | Action::Delete { path } => {
-                path::write(&path::resolve(path, &scope.worktree), scope)
+        match action {
+            Action::Command { line, cwd } => {
+                // A rule whose words are the whole line is a person's word on exactly this.
+                self.strictest(shell::judge(self, scope, line, &scope.worktree.join(cwd)))
             }
-            Action::Fetch { .. } => None,
-            Action::Tool { .. } => Some(path::Finding::new("unknown-tool", "")),
+            Action::Read { path } => self.on_path("read", path, scope, path::read),
+            Action::Write { path } => self.on_path("write", path, scope, path::write),
+            Action::Delete { path } => self.on_path("delete", path, scope, |path, scope| {
+                if path::is_root_of_scope(path, scope) {
+                    return Some(Finding::new("delete-everything", path.display().to_string()));
+                }
+                path::write(path, scope).map(|found| match found.rule {
+                    "write-outside" => Finding { rule: "delete-outside", ..found },
+                    _ => found,
+                })
+            }),
+            Action::Fetch { url } => {
+                let host = network::host(url);
+                self.said("fetch", &host, network::address(url), scope)
+            }
+            Action::Tool { name, .. } => {
+                let harmless =
+                    HARMLESS_TOOLS.contains(&name.as_str()) || name.starts_with("mcp__orkestra__");
+                let found = (!harmless).then(|| Finding::new("unknown-tool", name));
+                self.said("tool", name, found, scope)
+            }
+        }
+    }
+
+    fn on_path(
+        &self,
+        kind: &str,
+        path: &Path,
+        scope: &Scope,
+        judge: impl Fn(&Path, &Scope) -> Option<Finding>,
+    ) -> Ruling {
+        let path = match path.strip_prefix("~") {
+            Ok(rest) => scope.home.join(rest),
+            Err(_) => path.to_owned(),
         };
-        finding.map_or_else(Ruling::allowed, |found| Ruling {
-            decision: self.changed.get(found.rule).copied().unwrap_or_else(|| found.decision()),
-            rule: found.rule.to_owned(),
-            reason: rules::find(found.rule).map_or_else(String::new, |rule| rule.reason.to_owned()),
-            span: None,
+        let path = path::resolve(&path, &scope.worktree);
+        let found = judge(&path, scope);
+        self.said(kind, &path.display().to_string(), found, scope)
+    }
+
+    /// What holds of a built-in rule and the own ones: what denies, whoever says it; then what an own rule says; then the built-in.
+    fn said(&self, kind: &str, text: &str, found: Option<Finding>, scope: &Scope) -> Ruling {
+        let built_in = found.map(|found| {
+            let decision =
+                self.changed.get(found.rule).copied().unwrap_or_else(|| found.decision());
+            ruling(found.rule, decision, &found.what, None)
+        });
+        let own = own::other(self, kind, text, scope);
+        match (own, built_in) {
+            (Some(own), Some(built_in))
+                if built_in.decision == Decision::Deny && own.decision != Decision::Deny =>
+            {
+                built_in
+            }
+            (Some(own), _) => own,
+            (None, Some(built_in)) => built_in,
+            (None, None) => Ruling::allowed(),
+        }
+    }
+
+    fn strictest(&self, hits: Vec<shell::Hit>) -> Ruling {
+        let mut best: Option<shell::Hit> = None;
+        for hit in hits {
+            if best.as_ref().is_none_or(|best| hit.decision > best.decision) {
+                best = Some(hit);
+            }
+        }
+        best.map_or_else(Ruling::allowed, |hit| {
+            ruling(&hit.rule, hit.decision, &hit.what, hit.place)
         })
     }
+}
+
+/// Tools of the agents that do nothing outside of the agent, or only ask a search engine.
+const HARMLESS_TOOLS: &[&str] = &[
+    "Task",
+    "Agent",
+    "TodoWrite",
+    "TodoRead",
+    "TaskCreate",
+    "TaskUpdate",
+    "TaskList",
+    "TaskGet",
+    "ExitPlanMode",
+    "EnterPlanMode",
+    "AskUserQuestion",
+    "WebSearch",
+    "google_web_search",
+    "web_search",
+    "ToolSearch",
+    "Skill",
+    "BashOutput",
+    "TaskOutput",
+    "TaskStop",
+    "KillShell",
+    "KillBash",
+    "SlashCommand",
+    "update_plan",
+    "save_memory",
+    "write_todos",
+    "todowrite",
+    "todoread",
+    "think",
+    "task",
+    "report",
+    "StructuredOutput",
+];
+
+/// The words of a ruling.
+fn ruling(rule: &str, decision: Decision, what: &str, span: Option<Place>) -> Ruling {
+    let why = match rules::find(rule) {
+        Some(found) => found.reason,
+        None if rule == "default" => "no rule allows it",
+        None => "a rule of the configuration",
+    };
+    let what: String = what
+        .chars()
+        .take(120)
+        .map(|letter| {
+            if letter.is_control() || letter == '\u{FFFD}' || letter == word::TAME {
+                '…'
+            } else {
+                letter
+            }
+        })
+        .collect();
+    let reason = if what.is_empty() { why.to_owned() } else { format!("{why}: {what}") };
+    Ruling { decision, rule: rule.to_owned(), reason, span }
 }
