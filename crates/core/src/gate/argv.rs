@@ -3,7 +3,6 @@
 use super::file::named;
 use super::option::arguments;
 use super::own;
-use super::path;
 use super::shell::{Flow, Fresh, Walk};
 use super::table::{COMMANDS, RUNNERS, SHELLS, WRAPPERS};
 use super::word::{Arg, TAME};
