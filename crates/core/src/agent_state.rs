@@ -166,6 +166,19 @@ impl AgentState {
     }
 }
 
+/// How well an agent does, by its errors among its calls (MISSION 2.8): over 50 % `critical`, over
+/// 30 % `unhealthy`, over 10 % `degraded`, else `healthy`; `unknown` without any call.
+pub fn health(calls: u64, errors: u64) -> &'static str {
+    let over = |percent: u128| u128::from(errors) * 100 > u128::from(calls) * percent;
+    match calls {
+        0 => "unknown",
+        _ if over(50) => "critical",
+        _ if over(30) => "unhealthy",
+        _ if over(10) => "degraded",
+        _ => "healthy",
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -213,6 +226,22 @@ mod tests {
         assert!(over.freed);
         assert_eq!(over.events[0].kind, "agent.resumed");
         assert_eq!(decide(&over.state, AgentInput::Tick, 50), None);
+    }
+
+    #[test]
+    fn health_goes_by_the_share_of_errors() {
+        for (calls, errors, word) in [
+            (0, 0, "unknown"),
+            (10, 1, "healthy"),
+            (100, 11, "degraded"),
+            (10, 3, "degraded"),
+            (100, 31, "unhealthy"),
+            (10, 5, "unhealthy"),
+            (100, 51, "critical"),
+            (1, 1, "critical"),
+        ] {
+            assert_eq!(health(calls, errors), word, "{errors} of {calls}");
+        }
     }
 
     #[test]

@@ -31,6 +31,9 @@ pub enum Error {
         /// Why, and until when.
         pause: Box<orkestra_core::agent_state::Pause>,
     },
+    /// A budget that is used up stops it.
+    #[error("{0}")]
+    OverBudget(String),
     /// The target is no place where an agent can work.
     #[error("{0}")]
     Target(String),

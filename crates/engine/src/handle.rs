@@ -63,6 +63,10 @@ pub(crate) struct View {
     pub(crate) started_boot_ms: u64,
     /// Wakes the outbox.
     pub(crate) effects: tokio::sync::Notify,
+    /// Has budgets looked at.
+    pub(crate) budgets: tokio::sync::Notify,
+    /// Budgets that stop something now.
+    pub(crate) budget_holds: RwLock<Vec<crate::budget::BudgetState>>,
     /// What helper programs inherit.
     pub(crate) env: Vec<(String, String)>,
     pub(crate) store_state: watch::Sender<StoreState>,
@@ -280,6 +284,7 @@ impl Handle {
     /// The configuration changed what it says about the house itself.
     pub fn set_upkeep(&self, upkeep: Upkeep) {
         *self.view.upkeep.write().unwrap_or_else(std::sync::PoisonError::into_inner) = upkeep;
+        self.view.budgets.notify_one();
     }
 
     /// Which agents can be started here.
@@ -386,7 +391,10 @@ impl Handle {
         let agent = discovery.choose(wanted).map_err(Error::NoAgent)?.clone();
         match held(&agent.name) {
             Some(pause) => Err(Error::AgentHeld { agent: agent.name, pause: Box::new(pause) }),
-            None => Ok(agent),
+            None => match self.budget_hold(&agent.name, agent.spec.model.as_deref(), None) {
+                Some(state) => Err(Error::OverBudget(state.why())),
+                None => Ok(agent),
+            },
         }
     }
 

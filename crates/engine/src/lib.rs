@@ -7,6 +7,7 @@
 mod agent_state;
 mod alert;
 mod backup;
+mod budget;
 mod builtin;
 mod commit;
 mod dispatch;
@@ -37,6 +38,7 @@ mod vendor;
 mod world;
 
 pub use backup::{BACKUPS, backup_name, backup_place};
+pub use budget::{BudgetChange, BudgetOrigin, BudgetState, Call, Permit};
 pub use builtin::BUILTINS;
 pub use effect::{Settled, Settlement, Tested, effect_title, effect_to};
 pub use error::Error;

@@ -85,6 +85,8 @@ pub async fn start(mut options: Options, tasks: &Tasks) -> Result<Handle, Error>
         upkeep: RwLock::new(options.upkeep.clone()),
         started_boot_ms: options.world.now().boot_ms,
         effects: tokio::sync::Notify::new(),
+        budgets: tokio::sync::Notify::new(),
+        budget_holds: RwLock::default(),
         env: options.env.clone(),
         store_state: watch::Sender::new(StoreState::Ok),
         closed: watch::Sender::new(false),
@@ -141,6 +143,7 @@ pub async fn start(mut options: Options, tasks: &Tasks) -> Result<Handle, Error>
     tasks.spawn(TaskKind::Service, sampler.run());
     crate::alert::watch(&handle, tasks);
     crate::effect::watch(&handle, tasks);
+    crate::budget::watch(&handle, tasks);
     Ok(handle)
 }
 

@@ -1,6 +1,7 @@
 //! One sentence per event for people; programs read the body.
 
 mod agent;
+mod budget;
 mod job;
 
 use orkestra_core::event::Event;
@@ -62,6 +63,7 @@ pub fn sentence(event: &Event) -> String {
         kind if kind.starts_with("daemon.") => daemon_sentence(kind, body),
         kind if kind.starts_with("alert.") => alert_sentence(kind, body),
         kind if kind.starts_with("agent.") => agent::sentence(event, body),
+        kind if kind.starts_with("budget.") => budget::sentence(event, body),
         kind if kind.starts_with("effect.") => effect_sentence(kind, body),
         "health.changed" => health_sentence(body),
         "prune.done" => format!(

@@ -2,11 +2,13 @@
 
 mod agent;
 mod job;
+mod money;
 mod ship;
 mod top;
 
 pub(crate) use agent::*;
 pub(crate) use job::*;
+pub(crate) use money::*;
 pub(crate) use ship::*;
 pub(crate) use top::Top;
 
@@ -93,6 +95,11 @@ pub(crate) enum Command {
     /// Hold agents back and let them go on
     #[command(subcommand)]
     Agent(Agent),
+    /// Show what agents used and what it cost
+    Usage(Usage),
+    /// Say what agents may spend
+    #[command(subcommand)]
+    Budget(BudgetVerb),
     /// Print a link that logs a browser in once
     Dashboard(Json),
     /// Print a script that completes commands in your shell

@@ -5,6 +5,7 @@ mod agents;
 mod alert;
 mod audit;
 mod backup;
+mod budget;
 mod completions;
 mod config;
 mod dashboard;
@@ -28,6 +29,7 @@ mod top;
 mod unit;
 mod up;
 mod upgrade;
+mod usage;
 mod wait;
 
 use crate::cli::{Cli, Command, Unit};
@@ -109,6 +111,8 @@ pub(crate) async fn run(cli: Cli, surroundings: Surroundings) -> ExitCode {
         Command::Upgrade(args) => upgrade::run(context, args).await,
         Command::Secret(args) => secret::run(context, args).await,
         Command::Agent(args) => agent::run(context, args).await,
+        Command::Usage(args) => usage::run(context, args).await,
+        Command::Budget(args) => budget::run(context, args).await,
         Command::Agents(args) => agents::run(context, args).await,
         Command::Dashboard(args) => dashboard::run(context, args).await,
         Command::Completions(args) => completions::run(&args),

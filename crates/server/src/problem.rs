@@ -30,6 +30,9 @@ pub const CODES: &[(&str, &str)] = &[
     ("ORK-0704", "The effect cannot be settled like this"),
     ("ORK-0801", "The agent is held back"),
     ("ORK-0802", "No such agent"),
+    ("ORK-0803", "A budget is used up"),
+    ("ORK-0804", "No such budget"),
+    ("ORK-0805", "The budget cannot be changed like this"),
 ];
 
 /// An error as clients get it.
@@ -138,6 +141,8 @@ impl From<orkestra_engine::Error> for Problem {
             }
             Error::AgentHeld { agent, .. } => Self::new(StatusCode::CONFLICT, "ORK-0801", detail)
                 .hint(format!("orkestra agent resume {agent} lets it go on.")),
+            Error::OverBudget(_) => Self::new(StatusCode::CONFLICT, "ORK-0803", detail)
+                .hint("orkestra budget list shows all budgets; orkestra budget override NAME lets go on for a time."),
             Error::UnknownRun(_) => Self::new(StatusCode::NOT_FOUND, "ORK-0502", detail)
                 .hint("orkestra run list shows the runs."),
         }

@@ -13,6 +13,7 @@ pub(crate) mod journal;
 mod log;
 mod login;
 mod metrics;
+mod money;
 mod run;
 mod sample;
 mod secret;
@@ -72,6 +73,11 @@ fn protected_routes() -> OpenApiRouter<App> {
         .routes(routes!(agent::list))
         .routes(routes!(agent::pause))
         .routes(routes!(agent::resume))
+        .routes(routes!(money::usage))
+        .routes(routes!(money::budgets, money::set))
+        .routes(routes!(money::remove))
+        .routes(routes!(money::lift))
+        .routes(routes!(money::calls))
         .routes(routes!(journal::events))
         .routes(routes!(journal::page))
         .routes(routes!(journal::show))

@@ -4,11 +4,13 @@
 mod agent;
 mod effect;
 mod job;
+mod money;
 mod upkeep;
 
 pub use agent::*;
 pub use effect::*;
 pub use job::*;
+pub use money::*;
 pub use upkeep::*;
 
 use serde::{Deserialize, Serialize};
@@ -507,6 +509,12 @@ pub struct AgentView {
     pub program: Option<String>,
     /// In one sentence.
     pub why: String,
+    /// Why it gets no new work now; nothing when it does.
+    #[serde(default)]
+    pub hold: Option<HoldView>,
+    /// What the call log says of it; nothing before its first call.
+    #[serde(default)]
+    pub stats: Option<CallStatsView>,
 }
 
 /// All agents.

@@ -150,6 +150,9 @@ pub trait ReadUsage {
         limit: usize,
     ) -> Result<Vec<UsageGroup>, Error>;
 
+    /// Grows with every booking.
+    fn usage_mark(&self) -> Result<u64, Error>;
+
     /// What was booked, in one sum.
     fn spent(&self, filter: &UsageFilter) -> Result<Spent, Error>;
 
@@ -215,6 +218,12 @@ impl<R: Rows> ReadUsage for R {
         );
         let mut statement = self.connection().prepare_cached(&sql)?;
         statement.query_and_then(params_from_iter(values), |row| group(by, row))?.collect()
+    }
+
+    fn usage_mark(&self) -> Result<u64, Error> {
+        let mut statement =
+            self.connection().prepare_cached("SELECT coalesce(max(id), 0) FROM usage")?;
+        natural(statement.query_row([], |row| row.get(0))?)
     }
 
     fn spent(&self, filter: &UsageFilter) -> Result<Spent, Error> {

@@ -22,6 +22,12 @@ pub const KINDS: &[&str] = &[
     "effect.failed",
     "effect.done",
     "effect.settled",
+    "budget.reached",
+    "budget.exhausted",
+    "budget.renewed",
+    "budget.removed",
+    "budget.set",
+    "budget.overridden",
 ];
 
 /// Failures in a row from which on a unit, or a job, is worth an alert.
@@ -150,9 +156,57 @@ pub fn signals(event: &Event) -> Vec<Signal> {
             "orkestra effect list".to_owned(),
         )],
         "effect.settled" => vec![clear("effect_unknown", about, "A person settled it.")],
+        "budget.reached" | "budget.exhausted" => budget_reached(about, body),
+        "budget.renewed" | "budget.removed" | "budget.set" => {
+            budget_over(budget_subject(about, body), "It begins anew.")
+        }
+        "budget.overridden" => vec![clear(
+            "budget_100",
+            budget_subject(about, body),
+            "A person lets it go on for a time.",
+        )],
         "effect.failed" | "effect.done" => channel(event.kind.as_str(), body),
         _ => Vec::new(),
     }
+}
+
+/// With whom: of a budget of each run, which run.
+fn budget_subject<'a>(about: &'a str, body: &'a Value) -> &'a str {
+    match text(body, "title") {
+        "" => about,
+        title => title,
+    }
+}
+
+/// Each share of a budget is an alert of its own, since each is told once; the one before is over
+/// then. Of several that are reached at once, only the highest is told.
+fn budget_reached(about: &str, body: &Value) -> Vec<Signal> {
+    if body.get("highest") != Some(&Value::Bool(true)) {
+        return Vec::new();
+    }
+    let (about, share) = (budget_subject(about, body), number(body, "share"));
+    let lower = crate::budget::SHARES.iter().filter(|lower| u64::from(**lower) < share);
+    let mut all: Vec<Signal> = lower
+        .map(|lower| clear(&format!("budget_{lower}"), about, "More of it is spent by now."))
+        .collect();
+    let (level, words) = match share {
+        100 => (Level::Critical, "is used up; what it is about stops".to_owned()),
+        90..100 => (Level::Critical, format!("is at {share} %")),
+        _ => (Level::Warning, format!("is at {share} %")),
+    };
+    all.push(raise(
+        &format!("budget_{share}"),
+        about,
+        level,
+        format!("The budget {about} {words}: {} of {}.", text(body, "spent"), text(body, "limit")),
+        "orkestra budget list".to_owned(),
+    ));
+    all
+}
+
+fn budget_over(about: &str, why: &str) -> Vec<Signal> {
+    let all = crate::budget::SHARES.iter();
+    all.map(|share| clear(&format!("budget_{share}"), about, why)).collect()
 }
 
 /// A channel that does not work is worth an alert over the others; a test tells its asker.

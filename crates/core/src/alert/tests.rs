@@ -161,7 +161,7 @@ fn health_and_integrity_raise_and_clear() {
 #[test]
 fn every_kind_that_says_something_is_asked_for() {
     let full = json!({"attempt": 3, "failures": 3, "problems": 1,
-        "kind": "notify", "to": "ops", "checks": [{"name": "disk", "to": "ok"}]});
+        "kind": "notify", "to": "ops", "highest": true, "share": 75, "checks": [{"name": "disk", "to": "ok"}]});
     for kind in KINDS.iter().copied() {
         assert_ne!(said(kind, full.clone()), [""; 0], "{kind}");
     }

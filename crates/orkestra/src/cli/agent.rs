@@ -18,6 +18,19 @@ pub(crate) enum Agent {
         #[command(flatten)]
         json: Json,
     },
+    /// Show how often agents were called, how well and how fast it went, and what it cost
+    Stats {
+        /// Only this one, with its newest calls
+        name: Option<String>,
+        /// Only since: a time (2026-11-21T08:00:00Z) or a length of time (7d) [default: 30d]
+        #[arg(long)]
+        since: Option<String>,
+        /// How many calls
+        #[arg(long, short = 'n', default_value_t = 20)]
+        lines: usize,
+        #[command(flatten)]
+        json: Json,
+    },
     /// Let an agent go on that was paused, or that waits for a rate limit
     Resume {
         /// Its name

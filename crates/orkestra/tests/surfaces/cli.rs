@@ -119,6 +119,13 @@ const TRIED_HOUSE: [(&str, &[&str], Form); 14] = [
 const TRIED_MONEY: &[(&str, &[&str], Form)] = &[
     ("agent pause", &["helper", "--for", "1h"], Document),
     ("agent resume", &["helper"], Document),
+    ("agent stats", &["helper"], Document),
+    ("usage", &["--by", "day"], Document),
+    ("budget set", &["tried", "--usd", "5", "--per", "day"], Document),
+    ("budget list", &[], Document),
+    ("budget show", &["tried"], Document),
+    ("budget override", &["tried", "--reason", "a test"], Document),
+    ("budget remove", &["tried"], Document),
 ];
 
 /// What needs more than a furnished house, or ends with a code of its own; their own tests read

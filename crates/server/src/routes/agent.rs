@@ -4,7 +4,7 @@ use crate::Problem;
 use crate::extract::{Body, Path};
 use crate::guard::Actor;
 use crate::listen::App;
-use crate::wire::{AgentHeld, AgentList, AgentPause, AgentView};
+use crate::wire::{AgentHeld, AgentList, AgentPause, AgentView, HoldView};
 use axum::Json;
 use axum::extract::State;
 use axum::http::StatusCode;
@@ -14,7 +14,7 @@ use orkestra_core::span::Span;
 
 /// Which agents can be started here, and what to do when there is none.
 #[utoipa::path(get, path = "/api/v1/agents", responses((status = 200, body = AgentList)))]
-pub(crate) async fn list(State(app): State<App>) -> Json<AgentList> {
+pub(crate) async fn list(State(app): State<App>) -> Result<Json<AgentList>, Problem> {
     let discovery = app.engine.agents();
     let found = discovery.found.iter().map(|found| AgentView {
         name: found.name.clone(),
@@ -26,6 +26,8 @@ pub(crate) async fn list(State(app): State<App>) -> Json<AgentList> {
         } else {
             "Installed; it needs no configuration.".to_owned()
         },
+        hold: None,
+        stats: None,
     });
     let missing = discovery.missing.iter().map(|missing| AgentView {
         name: missing.name.clone(),
@@ -36,10 +38,17 @@ pub(crate) async fn list(State(app): State<App>) -> Json<AgentList> {
             Some(program) => format!("Its program {program} was not found."),
             None => "It has no command.".to_owned(),
         },
+        hold: None,
+        stats: None,
     });
-    let agents: Vec<AgentView> = found.chain(missing).collect();
+    let mut agents: Vec<AgentView> = found.chain(missing).collect();
+    let stats = super::money::all_stats(&app).await?;
+    for agent in &mut agents {
+        agent.hold = app.engine.agent_hold(&agent.name).as_ref().map(HoldView::from);
+        agent.stats = stats.iter().find(|stats| stats.agent == agent.name).cloned();
+    }
     let hint = discovery.choose(None).err();
-    Json(AgentList { agents, hint })
+    Ok(Json(AgentList { agents, hint }))
 }
 
 fn known(app: &App, name: &str) -> Result<(), Problem> {

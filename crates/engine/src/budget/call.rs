@@ -1,0 +1,171 @@
+//! Asking a budget before something begins: a run, an attempt, a call of a model's API.
+
+use super::{BudgetState, known, measure, overrides};
+use crate::error::Error;
+use crate::handle::Handle;
+use jiff::Timestamp;
+use orkestra_core::budget::{Budget, Estimate, RESERVED_FOR, Scope, names_model, refusal};
+use orkestra_core::id::RunId;
+use orkestra_core::money::{Tokens, Usd};
+use orkestra_core::run::Run;
+use orkestra_store::Reservation;
+
+/// A call of a model's API that is about to be made.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Call {
+    /// The same key is the same call: asked again it has its promise already.
+    pub key: String,
+    /// For which run.
+    pub run: RunId,
+    /// By which agent.
+    pub agent: String,
+    /// Which model.
+    pub model: String,
+    /// What it will take at most, as far as that is known: the input, and the most that may come.
+    pub tokens: Tokens,
+}
+
+/// Whether a call may be made.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Permit {
+    /// It may; what it is estimated to cost is promised to it.
+    Granted {
+        /// What it will cost; nothing when its price is not known.
+        usd: Option<Usd>,
+        /// When the promise is void.
+        expires_at: Timestamp,
+    },
+    /// It may not.
+    Refused {
+        /// Why, in one sentence.
+        why: String,
+    },
+}
+
+/// What a run may cost as a whole, when it was asked for.
+pub(super) fn run_limit(_run: &Run) -> Option<Usd> {
+    None
+}
+
+/// Halts a run whose budget is used up; lets one go on that waited for a budget that is not.
+pub(super) async fn halt(_handle: &Handle, _run: &Run, _hold: Option<&BudgetState>) {}
+
+impl Handle {
+    /// Why a new run of this agent, or a new attempt of this run, may not begin.
+    pub fn budget_hold(
+        &self,
+        agent: &str,
+        model: Option<&str>,
+        run: Option<RunId>,
+    ) -> Option<BudgetState> {
+        let holds =
+            self.view.budget_holds.read().unwrap_or_else(std::sync::PoisonError::into_inner);
+        let touched = |state: &&BudgetState| match &state.budget.scope {
+            Scope::All => true,
+            Scope::Agent(name) => name == agent,
+            Scope::Model(name) => {
+                model.is_some_and(|model| names_model(name, model))
+                    || run.is_some_and(|run| state.users.contains(&run))
+            }
+            Scope::Runs | Scope::Run(_) => run.is_some() && state.run == run,
+        };
+        holds.iter().find(touched).cloned()
+    }
+
+    /// Asks for a call of a model's API. What it is estimated to cost is promised to it until its
+    /// usage is booked, [`Handle::call_over`] is said, or the promise is void.
+    ///
+    /// # Errors
+    /// The store cannot be written: then nothing may be spent either.
+    pub async fn ask_call(&self, call: Call) -> Result<Permit, Error> {
+        let money = self.upkeep().money;
+        let at = self.now().at;
+        let asked = self.store.write(move |tx| {
+            let day = at.to_zoned(money.books.zone.clone()).date();
+            let price = money.books.prices.price(&call.model, day);
+            let usd = price.map(|price| price.cost(call.tokens));
+            let estimate = Estimate { usd, tokens: call.tokens.total() };
+            let expires_at = at.checked_add(RESERVED_FOR).unwrap_or(at);
+            let granted = Permit::Granted { usd, expires_at };
+            let promised = tx.reservation(&call.key)?;
+            if promised.is_some_and(|known| known.expires_at > at) {
+                return Ok(granted);
+            }
+            let mut budgets: Vec<Budget> =
+                known(tx, &money.budgets)?.into_iter().map(|(budget, _)| budget).collect();
+            let row = tx.run(call.run)?;
+            let run = row.and_then(|row| serde_json::from_str::<Run>(&row.body).ok());
+            let own = run.as_ref().and_then(run_limit);
+            budgets.extend(own.map(|limit| Budget::of_run(call.run, limit)));
+            let lifted = overrides(tx)?;
+            for budget in &budgets {
+                let counts = match &budget.scope {
+                    Scope::All | Scope::Runs => true,
+                    Scope::Agent(name) => *name == call.agent,
+                    Scope::Model(name) => names_model(name, &call.model),
+                    Scope::Run(id) => *id == call.run,
+                };
+                if !counts {
+                    continue;
+                }
+                let period = budget.window.at(at, &money.books.zone);
+                let measure = measure(tx, budget, Some(call.run), period, at)?;
+                let lifted = lifted.get(&budget.name);
+                if let Some(why) = refusal(budget, measure, estimate, lifted, at) {
+                    return Ok(Permit::Refused { why });
+                }
+            }
+            tx.reserve(&Reservation {
+                key: call.key,
+                run: call.run,
+                agent: call.agent,
+                model: call.model,
+                micros: usd.map_or(0, |usd| usd.0),
+                tokens: estimate.tokens,
+                expires_at,
+            })?;
+            Ok(granted)
+        });
+        asked.await.map(|committed| committed.value).map_err(Error::Store)
+    }
+
+    /// A call is over without any usage that could be booked: its promise is kept.
+    ///
+    /// # Errors
+    /// The store cannot be written.
+    pub async fn call_over(&self, key: &str) -> Result<(), Error> {
+        let key = key.to_owned();
+        let released = self.store.write(move |tx| tx.release_reservation(&key));
+        released.await.map(|_| ()).map_err(Error::Store)
+    }
+
+    /// How much money is left for a run of this agent, over all budgets that count it: the least.
+    /// `None` when nothing limits it in money.
+    ///
+    /// # Errors
+    /// The store cannot be read.
+    pub async fn money_left(
+        &self,
+        agent: &str,
+        model: Option<&str>,
+        run: RunId,
+    ) -> Result<Option<Usd>, Error> {
+        let at = self.now().at;
+        let states = self.budget_states().await?.0;
+        let left = states.iter().filter_map(|state| {
+            let orkestra_core::budget::Limit::Usd(limit) = state.budget.limit else { return None };
+            if state.lifted.as_ref().is_some_and(|lifted| lifted.holds(at)) {
+                return None;
+            }
+            let counts = match &state.budget.scope {
+                Scope::All => true,
+                Scope::Agent(name) => name == agent,
+                Scope::Model(name) => model.is_some_and(|model| names_model(name, model)),
+                Scope::Runs | Scope::Run(_) => state.run == Some(run),
+            };
+            let taken = state.measure.spent.saturating_add(state.measure.reserved);
+            counts.then(|| Usd(limit.0.saturating_sub(taken)))
+        });
+        Ok(left.min())
+    }
+}
