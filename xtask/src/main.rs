@@ -6,6 +6,7 @@
 #![allow(clippy::disallowed_methods, reason = "xtask is no part of the product")]
 #![allow(clippy::print_stdout, reason = "it talks to a developer")]
 
+mod agents;
 mod bench;
 mod program;
 mod promises;
@@ -46,6 +47,9 @@ enum Command {
     Soak(soak::Args),
     /// Measure, beside a floor of the same run
     Bench(bench::Args),
+    /// Install the agent programs that tests drive, and print where they are:
+    /// eval "$(cargo xtask agents)"
+    Agents,
     /// Write docs/openapi.json anew
     Openapi,
 }
@@ -64,6 +68,7 @@ fn main() -> Result<()> {
         Command::Soak(args) if args.is_long() => soak::run(&args),
         Command::Soak(_) => test::soak(),
         Command::Bench(args) => bench::run(&args),
+        Command::Agents => agents::print(),
         Command::Openapi => test::write_openapi(),
     }
 }

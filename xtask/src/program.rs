@@ -60,6 +60,11 @@ impl Program {
         self
     }
 
+    pub(crate) fn envs(mut self, variables: &[(&'static str, PathBuf)]) -> Self {
+        self.command.envs(variables.iter().map(|(name, value)| (name, value)));
+        self
+    }
+
     pub(crate) fn dir(mut self, dir: impl AsRef<Path>) -> Self {
         self.command.current_dir(dir);
         self

@@ -1,12 +1,10 @@
-//! What a fresh machine lacks: the dashboard's packages, and for tests a browser and the real
-//! agent program. Everything comes by the machine's own package clients.
+//! What a fresh machine lacks: the dashboard's packages, and for tests a browser and real agent
+//! programs. Everything comes by the machine's own package clients.
 
-use crate::program::{Program, root, target_dir};
+use crate::agents;
+use crate::program::{Program, root};
 use anyhow::{Context, Result, bail};
 use std::path::{Path, PathBuf};
-
-/// The agent program that tests drive, pinned: its output is its own and changes often.
-const CLAUDE: &str = "@anthropic-ai/claude-code@2.1.329";
 
 /// The oldest Node that builds the dashboard.
 const NODE_MAJOR_MIN: u32 = 20;
@@ -74,13 +72,14 @@ pub(crate) fn for_tests() -> Result<Tools> {
         bail!("tests need git: agents work in worktrees");
     }
     packages()?;
-    Ok(Tools { chromium: chromium()?, claude: claude()? })
+    Ok(Tools { chromium: chromium()?, agents: agents::install()? })
 }
 
 /// Programs that tests drive.
 pub(crate) struct Tools {
     pub(crate) chromium: PathBuf,
-    pub(crate) claude: PathBuf,
+    /// Agent programs: the variable that tells tests where one is, and where it is.
+    pub(crate) agents: Vec<(&'static str, PathBuf)>,
 }
 
 fn chromium() -> Result<PathBuf> {
@@ -105,32 +104,4 @@ fn chromium() -> Result<PathBuf> {
 fn is_root() -> bool {
     let user = Program::new("id").arg("-u").read().unwrap_or_default();
     user.trim() == "0"
-}
-
-/// The real Claude Code, in the target folder: tests drive it against a scripted model.
-fn claude() -> Result<PathBuf> {
-    let folder = target_dir()?.join("tools").join("claude");
-    let program = folder.join("node_modules/.bin/claude");
-    let version = CLAUDE.rsplit('@').next().unwrap_or_default();
-    let works = || {
-        program.exists()
-            && Program::new(&program).arg("--version").read().is_ok_and(|v| v.contains(version))
-    };
-    if works() {
-        return Ok(program);
-    }
-    println!("Installing {CLAUDE} for tests …");
-    std::fs::create_dir_all(&folder)?;
-    // The client may refuse to run install scripts of packages, so this one is run by hand.
-    Program::new("npm")
-        .args(["install", "--no-audit", "--no-fund", "--ignore-scripts", "--prefix"])
-        .arg(&folder)
-        .arg(CLAUDE)
-        .run()?;
-    let script = folder.join("node_modules/@anthropic-ai/claude-code/install.cjs");
-    Program::new("node").arg(&script).run()?;
-    if !works() {
-        bail!("{} was installed but does not run", program.display());
-    }
-    Ok(program)
 }

@@ -15,7 +15,7 @@ pub(crate) fn all() -> Result<()> {
         .run()?;
     let (rust, mut lines) = Program::cargo()
         .args(["test", "--workspace", "--no-fail-fast"])
-        .env("ORKESTRA_TEST_CLAUDE", &tools.claude)
+        .envs(&tools.agents)
         .watch()?;
     let (check, _) = Program::new("npm").args(["run", "check"]).dir(&web).watch()?;
     let (unit, counted) =
@@ -79,7 +79,7 @@ pub(crate) fn soak() -> Result<()> {
     Program::cargo()
         .args(["test", "--release", "--package", "orkestra", "--", "--ignored", "soak_"])
         .args(["--test-threads", "1", "--nocapture"])
-        .env("ORKESTRA_TEST_CLAUDE", &tools.claude)
+        .envs(&tools.agents)
         .run()
 }
 

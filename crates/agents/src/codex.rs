@@ -105,7 +105,7 @@ impl Adapter for Codex {
     fn finish(&mut self, exit: ProcessExit, stderr_tail: &str) -> Vec<AgentEvent> {
         let denials = std::mem::take(&mut self.denials);
         let turns = (self.turns > 0).then_some(self.turns);
-        let api_status = self.last_error.as_deref().and_then(event::status_in);
+        let api_status = self.last_error.as_deref().and_then(status_in);
         self.ending.finish(exit, stderr_tail, || Ended {
             ok: false,
             denials,
@@ -181,7 +181,7 @@ impl Codex {
         let ended = Ended {
             ok: false,
             summary: self.last_text.clone(),
-            api_status: event::status_in(&message),
+            api_status: status_in(&message),
             stop_reason: Some("turn_failed".to_owned()),
             error: Some(message),
             denials: std::mem::take(&mut self.denials),
@@ -193,7 +193,7 @@ impl Codex {
 
     fn error(&mut self, value: &Value) -> Vec<AgentEvent> {
         let message = text(value, "message").unwrap_or_default();
-        let status = event::status_in(&message);
+        let status = status_in(&message);
         if let Some((attempt, max_attempts)) = reconnecting(&message) {
             let error = reason(&message);
             return vec![AgentEvent::Retry {
@@ -374,6 +374,12 @@ fn reconnecting(message: &str) -> Option<(u32, Option<u32>)> {
 fn reason(message: &str) -> String {
     let inside = message.split_once('(').map(|(_, rest)| rest.trim_end().trim_end_matches(')'));
     inside.unwrap_or(message).to_owned()
+}
+
+/// The HTTP status that a message tells, in digits or in the words that Codex has for 500.
+fn status_in(message: &str) -> Option<u16> {
+    let busy = message.contains("currently experiencing high demand");
+    event::status_in(message).or(busy.then_some(500))
 }
 
 fn is_hook_notice(item: &Value) -> bool {

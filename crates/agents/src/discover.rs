@@ -3,12 +3,14 @@
 use crate::{AgentSpec, Kind};
 use std::collections::BTreeMap;
 use std::fmt::Write;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 /// How to get an agent, said whenever there is none.
 pub const HOW_TO_GET_ONE: &str = "\
-To get an agent, either install Claude Code:
-  npm install -g @anthropic-ai/claude-code
+To get an agent, either install one of these and log in with it once:
+  npm install -g @anthropic-ai/claude-code   (then: claude)
+  npm install -g @openai/codex               (then: codex login)
+  npm install -g @google/gemini-cli          (then: gemini)
 or make any program that reads a prompt and prints lines an agent, in orkestra.yaml:
   agents:
     helper: { kind: script, command: [\"./agent.sh\"] }
@@ -45,9 +47,35 @@ pub struct Discovery {
     pub missing: Vec<Missing>,
 }
 
-/// Looks for the configured agents' programs; when no `claude` is configured, also for that one,
-/// so that an installed Claude Code works without any configuration. `which` says where a program
-/// lies, if it can be run at all.
+/// Kinds whose program is also looked for when none of that kind is configured, in the order in
+/// which they are preferred.
+pub const INSTALLED: [Kind; 3] = [Kind::Claude, Kind::Codex, Kind::Gemini];
+
+/// Where the vendor's own program may lie beside the script that is its package's entry, given the
+/// real path of that script. Codex comes as a small Node script around a native program.
+pub fn native(kind: Kind, real: &Path) -> Vec<PathBuf> {
+    if kind != Kind::Codex || !real.ends_with("@openai/codex/bin/codex.js") {
+        return Vec::new();
+    }
+    let Some(package) = real.parent().and_then(Path::parent) else { return Vec::new() };
+    let systems = [
+        ("codex-linux-x64", "x86_64-unknown-linux-musl"),
+        ("codex-linux-arm64", "aarch64-unknown-linux-musl"),
+        ("codex-darwin-arm64", "aarch64-apple-darwin"),
+        ("codex-darwin-x64", "x86_64-apple-darwin"),
+    ];
+    let beside = package.parent().map(Path::to_path_buf);
+    let places: Vec<PathBuf> =
+        beside.into_iter().chain([package.join("node_modules/@openai")]).collect();
+    let program = |place: &PathBuf, (name, triple): (&str, &str)| {
+        place.join(name).join("vendor").join(triple).join("bin/codex")
+    };
+    places.iter().flat_map(|place| systems.map(|system| program(place, system))).collect()
+}
+
+/// Looks for the configured agents' programs; and for each of the kinds in [`INSTALLED`] of which
+/// none is configured, also for that one, so that an installed one works without any
+/// configuration. `which` says where a program lies, if it can be run at all.
 pub fn discover(
     agents: &BTreeMap<String, AgentSpec>,
     which: impl Fn(&str) -> Option<PathBuf>,
@@ -67,13 +95,14 @@ pub fn discover(
                 .push(Missing { name: name.clone(), program: program.map(str::to_owned) }),
         }
     }
-    let claude = Kind::Claude.as_str();
-    let has_claude =
-        agents.contains_key(claude) || agents.values().any(|spec| spec.kind == Kind::Claude);
-    if !has_claude && let Some(program) = which(claude) {
-        let spec = AgentSpec::new(Kind::Claude);
-        let found = Found { name: claude.to_owned(), spec, program, configured: false };
-        discovery.found.push(found);
+    for kind in INSTALLED {
+        let name = kind.as_str();
+        let has = agents.contains_key(name) || agents.values().any(|spec| spec.kind == kind);
+        if !has && let Some(program) = kind.program().and_then(&which) {
+            let spec = AgentSpec::new(kind);
+            let found = Found { name: name.to_owned(), spec, program, configured: false };
+            discovery.found.push(found);
+        }
     }
     discovery
 }
@@ -95,11 +124,9 @@ impl Discovery {
             None => "no agent can be started.\n".to_owned(),
         };
         let wanted = |missing: &&Missing| name.is_none_or(|name| name == missing.name);
-        let mut looked_for_claude = false;
         let mut known = false;
         for missing in self.missing.iter().filter(wanted) {
             known = true;
-            looked_for_claude |= missing.program.as_deref() == Some("claude");
             // Writing to a String cannot fail.
             let _ = match &missing.program {
                 Some(program) => {
@@ -108,15 +135,21 @@ impl Discovery {
                 None => writeln!(message, "  {}: it has no command.", missing.name),
             };
         }
-        if let Some(name) = name
-            && !known
-            && name != "claude"
-        {
+        let looked_for = |kind: &Kind| name.is_none_or(|name| name == kind.as_str());
+        let there = |kind: &Kind| self.found.iter().any(|found| found.spec.kind == *kind);
+        let absent = |kind: &Kind| {
+            looked_for(kind)
+                && !there(kind)
+                && !self.missing.iter().any(|missing| missing.name == kind.as_str())
+        };
+        for kind in INSTALLED.iter().filter(|kind| absent(kind)) {
+            known |= name.is_some();
+            let _ = writeln!(message, "  {kind} is not configured and was not found on the PATH.");
+        }
+        if name.is_some() && !known {
             let names: Vec<&str> = self.found.iter().map(|found| found.name.as_str()).collect();
             let others = if names.is_empty() { "none".to_owned() } else { names.join(", ") };
             let _ = writeln!(message, "  No agent has this name; there are: {others}.");
-        } else if !looked_for_claude && !self.found.iter().any(|found| found.name == "claude") {
-            message.push_str("  claude is not configured and was not found on the PATH.\n");
         }
         message.push_str(HOW_TO_GET_ONE);
         message

@@ -1,6 +1,5 @@
 //! How to start an agent.
 
-use orkestra_core::run::LimitsSpec;
 use orkestra_core::signal::Signal;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
@@ -99,9 +98,6 @@ pub struct AgentSpec {
     /// What the agent may do without asking, in the vendor's words.
     #[serde(default)]
     pub permission_mode: Option<String>,
-    /// What its runs may use.
-    #[serde(default)]
-    pub limits: LimitsSpec,
 }
 
 impl AgentSpec {
@@ -114,7 +110,6 @@ impl AgentSpec {
             args: Vec::new(),
             env: BTreeMap::new(),
             permission_mode: None,
-            limits: LimitsSpec::default(),
         }
     }
 

@@ -24,7 +24,7 @@ fn texts(list: &[&str]) -> Vec<String> {
 }
 
 #[test]
-fn row_52_claude_is_started_with_exactly_these_arguments() {
+fn row_052_claude_is_started_with_exactly_these_arguments() {
     let id = "00000000-0000-0000-0000-000000000007";
     let common = ["-p", "--output-format", "stream-json", "--verbose", "--session-id", id];
     let plain = command(&AgentSpec::new(Kind::Claude), &run()).unwrap();
@@ -108,11 +108,14 @@ fn configured_agents_come_first_and_an_installed_claude_needs_no_configuration()
     let discovery = discover(&agents, which);
     let found: Vec<_> =
         discovery.found.iter().map(|found| (found.name.as_str(), found.configured)).collect();
-    assert_eq!(found, [("zed", true), ("claude", false)]);
+    assert_eq!(found, [("zed", true), ("claude", false), ("codex", false), ("gemini", false)]);
     assert_eq!(discovery.choose(None).unwrap().program, Path::new("/bin/helper"));
     assert_eq!(discovery.choose(Some("claude")).unwrap().spec.kind, Kind::Claude);
     let error = discovery.choose(Some("zeb")).unwrap_err();
-    assert!(error.contains("No agent has this name; there are: zed, claude."), "{error}");
+    assert!(
+        error.contains("No agent has this name; there are: zed, claude, codex, gemini."),
+        "{error}"
+    );
 }
 
 #[test]

@@ -79,7 +79,7 @@ fn silent(counts: Counts) -> u64 {
 }
 
 #[test]
-fn row_53_recorded_streams_give_exactly_these_events() {
+fn row_053_recorded_streams_give_exactly_these_events() {
     for (name, kind, code) in STREAMS {
         let (events, _) = parse(kind, &read(name), ProcessExit::Code(code), "");
         let stem = name.split('.').next().unwrap();
@@ -91,7 +91,7 @@ fn row_53_recorded_streams_give_exactly_these_events() {
 }
 
 #[test]
-fn row_53_no_line_of_a_recorded_stream_is_lost() {
+fn row_053_no_line_of_a_recorded_stream_is_lost() {
     for (name, kind, _) in STREAMS {
         let mut adapter = adapter(kind);
         for line in lines(&read(name)) {
@@ -105,7 +105,7 @@ fn row_53_no_line_of_a_recorded_stream_is_lost() {
 }
 
 #[test]
-fn row_54_a_broken_line_makes_one_error_event_and_reading_goes_on() {
+fn row_054_a_broken_line_makes_one_error_event_and_reading_goes_on() {
     let good = read("claude-success.jsonl");
     let (whole, counts) = parse(Kind::Claude, &good, ProcessExit::Code(0), "");
     assert_eq!(counts.raw, 0);
@@ -126,7 +126,7 @@ fn row_54_a_broken_line_makes_one_error_event_and_reading_goes_on() {
 }
 
 #[test]
-fn row_55_a_milestone_line_inside_a_text_becomes_a_milestone() {
+fn row_055_a_milestone_line_inside_a_text_becomes_a_milestone() {
     let text =
         "Look:\n```\n{\"type\":\"milestone\",\"text\":\"half\",\"progress\":50}\n```\n{broken";
     let claude = serde_json::json!({

@@ -21,10 +21,6 @@ pub(crate) enum Control {
     Stop(Signal, Duration),
     /// Send a signal.
     Signal(Signal),
-    /// Halt the tree.
-    Freeze,
-    /// Let the tree go on.
-    Thaw,
     /// The exit is committed.
     Release,
 }
@@ -101,14 +97,6 @@ pub(crate) async fn obey(handle: &InstanceHandle, control: Control) -> bool {
         }
         Control::Signal(signal) => {
             handle.signal(signal.number()).await;
-            false
-        }
-        Control::Freeze => {
-            handle.freeze().await;
-            false
-        }
-        Control::Thaw => {
-            handle.thaw().await;
             false
         }
         Control::Release => {

@@ -175,7 +175,7 @@ async fn load(
     let (units, runs, job_rows) = options
         .store
         .read(|read| {
-            let runs = read.runs_in(&RunState::ACTIVE)?;
+            let runs = read.runs_in(&["preparing", "starting", "running", "stopping"])?;
             Ok((read.units()?, runs, read.jobs()?))
         })
         .await
@@ -405,16 +405,8 @@ async fn take_over_run(
     first: &mut Vec<Message>,
 ) {
     let Some(instance) = run.instance() else {
-        match run.state {
-            RunState::Preparing => dispatcher.run_actors.prepare(run),
-            // Its time may have come, and else its clock is set again.
-            RunState::Suspended { .. } => first.push(Message::Run {
-                id: run.id,
-                input: RunInput::Wake,
-                actor: "daemon".to_owned(),
-                reply: None,
-            }),
-            _ => {}
+        if run.state == RunState::Preparing {
+            dispatcher.run_actors.prepare(run);
         }
         return;
     };
@@ -444,7 +436,9 @@ async fn take_over_run(
             dispatcher.run_actors.adopt(run, instance, handle, events);
         }
         Adopted::Superseded { .. } | Adopted::Missing if never_started => {
-            tell(RunInput::StartAgain);
+            tell(RunInput::StartAgain {
+                instance: InstanceId::new(dispatcher.options.world.uuid()),
+            });
         }
         Adopted::Superseded { .. } | Adopted::Missing => {
             let exit = lost_exit("lost", now.at);

@@ -1,6 +1,7 @@
 //! What an agent's vendor needs on the disk before it is started.
 
-use orkestra_agents::{AgentSpec, Invocation, RunRequest, hook};
+use orkestra_agents::{AgentSpec, Invocation, RunRequest, discover, hook};
+use orkestra_host::program::find_program;
 use std::io::{ErrorKind, Write};
 use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt, symlink};
 use std::path::Path;
@@ -46,4 +47,20 @@ pub(crate) fn furnish(invocation: &Invocation) -> std::io::Result<()> {
         }
     }
     Ok(())
+}
+
+/// Starts the vendor's own program instead of the script around it, where there is one: a script in
+/// between would get our signals and not hand them on.
+pub(crate) fn native(spec: &AgentSpec, invocation: &mut Invocation, path: Option<&str>) {
+    // With words of the user's between, such as `nice codex`, we leave it alone.
+    if spec.command.len() > 1 {
+        return;
+    }
+    let Some(first) = invocation.argv.first_mut() else { return };
+    let found = find_program(first, path.unwrap_or_default());
+    let Some(real) = found.and_then(|found| found.canonicalize().ok()) else { return };
+    let native = discover::native(spec.kind, &real).into_iter().find(|path| path.is_file());
+    if let Some(native) = native {
+        *first = native.to_string_lossy().into_owned();
+    }
 }

@@ -304,13 +304,5 @@ fn agent(entry: &Entry, path: KeyPath, reader: &mut Reader) -> Option<AgentSpec>
     let model = reader.optional(&fields, "model");
     let permission_mode = reader.optional(&fields, "permission_mode");
     let env = reader.variables(fields.get("env"), &fields.path.join("env"));
-    kind.map(|kind| AgentSpec {
-        kind,
-        command,
-        model,
-        args,
-        env,
-        permission_mode,
-        ..AgentSpec::new(kind)
-    })
+    kind.map(|kind| AgentSpec { kind, command, model, args, env, permission_mode })
 }
