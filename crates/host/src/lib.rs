@@ -6,6 +6,7 @@
 //! - [`account`]: users and groups
 //! - [`instance`]: units, each held by a shim that outlives the daemon
 //! - [`output`], [`raw`]: what units write
+//! - [`sandbox`]: the boundary around an agent
 //! - [`service`], [`keeper`]: what starts the daemon and keeps it running
 //! - [`program`], [`git`], [`watch`]: short helper programs, worktrees, changed files
 //! - [`inside`], [`diff`], [`snapshot`]: what others left in a folder, and how it differs
@@ -34,6 +35,7 @@ mod readiness;
 pub mod reap;
 pub mod reserve;
 pub mod sample;
+pub mod sandbox;
 pub mod secret;
 pub mod service;
 pub mod snapshot;

@@ -18,6 +18,12 @@ use std::process::ExitCode;
 const BLOCKING_THREADS: usize = 16;
 
 fn main() -> ExitCode {
+    // What runs in an agent's sandbox begins here: before any thread, and without a look at flags.
+    let mut words = std::env::args_os().skip(1);
+    if words.next().is_some_and(|word| word == orkestra_host::sandbox::VERB) {
+        let words: Vec<_> = words.collect();
+        return ExitCode::from(orkestra_host::sandbox::execute(&words, terminal::complain));
+    }
     let cli = cli::Cli::parse();
     // The keeper has no use for threads; it only waits.
     if let cli::Command::Keep(args) = &cli.command {
