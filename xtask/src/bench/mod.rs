@@ -4,6 +4,7 @@
 //! shortest C program that does the same (`xtask/bench/floor.c`), in the same run. docs/benchmarks.md
 //! says what each figure means.
 
+mod agents;
 pub(crate) mod figure;
 mod fleet;
 mod lives;
@@ -23,7 +24,7 @@ pub(crate) struct Args {
     /// Fail when a figure is beyond its bound
     #[arg(long)]
     check: bool,
-    /// Only these parts: small, restart, logs, trees, thousand, commits
+    /// Only these parts: small, restart, logs, trees, thousand, commits, agents
     #[arg(long, value_name = "NAME", value_delimiter = ',')]
     only: Vec<String>,
     /// Print the figures as JSON
@@ -39,13 +40,14 @@ pub(crate) struct Args {
 
 type Part = fn(&Tools) -> Result<Vec<Figure>>;
 
-const PARTS: [(&str, Part); 6] = [
+const PARTS: [(&str, Part); 7] = [
     ("small", fleet::small),
     ("restart", lives::restart),
     ("logs", logs::throughput),
     ("trees", lives::trees),
     ("thousand", fleet::thousand),
     ("commits", commits),
+    ("agents", agents::agents),
 ];
 
 pub(crate) fn run(args: &Args) -> Result<()> {
