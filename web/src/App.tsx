@@ -35,6 +35,8 @@ const pages: RouteObject[] = [
     path: 'runs/:id',
     lazy: async () => ({ Component: (await import('./pages/RunPage')).RunPage }),
   },
+  { path: 'agents', lazy: async () => ({ Component: (await import('./pages/Agents')).Agents }) },
+  { path: 'money', lazy: async () => ({ Component: (await import('./pages/Money')).Money }) },
   { path: 'jobs', lazy: async () => ({ Component: (await import('./pages/Jobs')).Jobs }) },
   {
     path: 'jobs/:name',

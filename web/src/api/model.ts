@@ -250,12 +250,84 @@ export interface Status {
   runs: Run[];
 }
 
+/** Why an agent gets no new work, and until when. */
+export interface Hold {
+  since: string;
+  until: string | null;
+  why: string;
+  by: string;
+}
+
+export type CallHealth = 'healthy' | 'degraded' | 'unhealthy' | 'critical' | 'unknown';
+
+/** What the call log says of an agent. */
+export interface CallStats {
+  agent: string;
+  calls: number;
+  ok: number;
+  errors: number;
+  error_percent: number;
+  health: CallHealth;
+  tokens: number;
+  cost_usd: number;
+  /** Bookings without a known price: the cost is a lower bound then. */
+  unpriced: number;
+  mean_ms: number;
+  p95_ms: number;
+  last_at: string | null;
+}
+
 export interface Agent {
   name: string;
   kind: string | null;
   found: boolean;
   program: string | null;
   why: string | null;
+  hold?: Hold | null;
+  stats?: CallStats | null;
+}
+
+/** What was used and what it cost; `key` is what these bookings have in common. */
+export interface UsageSum {
+  key: string;
+  fresh_input: number;
+  cache_read: number;
+  cache_write: number;
+  output: number;
+  tokens: number;
+  cost_usd: number;
+  rows: number;
+  unpriced: number;
+}
+
+export type UsageBy = 'agent' | 'model' | 'run' | 'day';
+
+export interface UsageList {
+  by: UsageBy;
+  since: string | null;
+  zone: string;
+  groups: UsageSum[];
+  total: UsageSum;
+  cut: boolean;
+}
+
+export interface Budget {
+  name: string;
+  scope: string;
+  per: string;
+  origin: 'configuration' | 'hand' | 'run';
+  run: string | null;
+  unit: 'usd' | 'tokens';
+  limit: number;
+  spent: number;
+  reserved: number;
+  percent: number;
+  unpriced: number;
+  since: string | null;
+  until: string | null;
+  over: boolean;
+  override: { until: string; why: string; by: string } | null;
+  says: string;
 }
 
 export interface AgentList {

@@ -2,6 +2,7 @@
 import {
   type InfiniteData,
   infiniteQueryOptions,
+  keepPreviousData,
   queryOptions,
   useMutation,
   useQueryClient,
@@ -13,6 +14,7 @@ import type {
   Alert,
   AlertList,
   Audit,
+  Budget,
   HealthReport,
   Job,
   JobAsked,
@@ -29,6 +31,8 @@ import type {
   Status,
   Unit,
   UnitDetail,
+  UsageBy,
+  UsageList,
 } from './model';
 
 export type { JournalFilter };
@@ -128,6 +132,30 @@ export const runQuery = (id: string) =>
 export const agentsQuery = queryOptions({
   queryKey: ['agents'],
   queryFn: ({ signal }) => get<AgentList>(`${api}/agents`, signal),
+});
+
+/** Holds an agent back, or lets it go on. */
+export function useHoldAgent() {
+  const client = useQueryClient();
+  return useMutation({
+    mutationFn: ({ agent, hold }: { agent: string; hold: boolean }) =>
+      post<unknown>(`${api}/agents/${name(agent)}/${hold ? 'pause' : 'resume'}`),
+    onSuccess: () => client.invalidateQueries({ queryKey: ['agents'] }),
+  });
+}
+
+/** What was spent since then; `since` is a length of time such as `30d`. */
+export const usageQuery = (by: UsageBy, since: string) =>
+  queryOptions({
+    queryKey: ['usage', by, since],
+    queryFn: ({ signal }) => get<UsageList>(`${api}/usage${query({ by, since })}`, signal),
+    placeholderData: keepPreviousData,
+  });
+
+export const budgetsQuery = queryOptions({
+  queryKey: ['budgets'],
+  queryFn: ({ signal }) =>
+    get<{ budgets: Budget[] }>(`${api}/budgets`, signal).then(({ budgets }) => budgets),
 });
 
 export type JournalData = InfiniteData<JournalPage, number | null>;

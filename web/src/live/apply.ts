@@ -20,7 +20,15 @@ export function touched(event: Pick<JournalEvent, 'topic' | 'subject' | 'kind' |
     case 'run':
       // What the agent says is added to the page as it comes; its sums follow.
       return stepOf(event)
-        ? { now: [], soon: [['status'], ['runs'], ['run', event.subject]] }
+        ? {
+            now: [],
+            soon: [
+              ['status'],
+              ['runs'],
+              ['run', event.subject],
+              ...(event.kind === 'run.usage' ? [['usage'], ['budgets'], ['agents']] : []),
+            ],
+          }
         : { now: [['status'], ['runs'], ['run', event.subject]], soon: [] };
     case 'job':
       // The house's own look at its health is a job, too.
@@ -38,10 +46,23 @@ export function touched(event: Pick<JournalEvent, 'topic' | 'subject' | 'kind' |
     case 'prune':
     case 'backup':
       return { now: [], soon: [['status'], ['health']] };
+    case 'agent':
+      return { now: [['status'], ['agents']], soon: [] };
+    case 'budget':
+      return { now: [['status'], ['budgets']], soon: [] };
     case 'daemon':
       return event.kind === 'daemon.config_reloaded'
         ? {
-            now: [['status'], ['units'], ['unit'], ['agents'], ['jobs'], ['job'], ['health']],
+            now: [
+              ['status'],
+              ['units'],
+              ['unit'],
+              ['agents'],
+              ['budgets'],
+              ['jobs'],
+              ['job'],
+              ['health'],
+            ],
             soon: [],
           }
         : unimportant;

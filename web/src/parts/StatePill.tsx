@@ -17,7 +17,18 @@ import {
   IconProgress,
 } from '@tabler/icons-react';
 import type { CSSProperties } from 'react';
-import type { Alert, Health, Job, JobRun, Level, ProbeWord, Run, Unit } from '../api/model';
+import type {
+  Agent,
+  Alert,
+  CallHealth,
+  Health,
+  Job,
+  JobRun,
+  Level,
+  ProbeWord,
+  Run,
+  Unit,
+} from '../api/model';
 import classes from './parts.module.css';
 
 export type Tone = 'grey' | 'blue' | 'amber' | 'green' | 'red' | 'violet';
@@ -95,6 +106,14 @@ const probes: Record<'ready' | 'live', Record<Exclude<ProbeWord, 'unasked'>, Fac
   },
 };
 
+const calls: Record<CallHealth, Face> = {
+  healthy: { tone: 'green', word: 'Healthy', icon: IconCircleCheck },
+  degraded: { tone: 'amber', word: 'Degraded', icon: IconAlertTriangle },
+  unhealthy: { tone: 'red', word: 'Unhealthy', icon: IconAlertTriangle },
+  critical: { tone: 'red', word: 'Critical', icon: IconCircleX },
+  unknown: { tone: 'grey', word: 'Ready', icon: IconCircleDashed },
+};
+
 const strange = (word: string): Face => ({ tone: 'grey', word, icon: IconCircleDashed });
 
 export function unitFace(unit: Pick<Unit, 'state' | 'health'>): Face {
@@ -137,6 +156,17 @@ export function JobPill({ job }: { job: Pick<Job, 'state'> }) {
 
 export function OutcomePill({ run }: { run: Pick<JobRun, 'outcome'> }) {
   return <Pill face={outcomes[run.outcome] ?? strange(run.outcome)} />;
+}
+
+/** Missing, held back, or as its last calls went. */
+export function AgentPill({ agent }: { agent: Pick<Agent, 'found' | 'hold' | 'stats'> }) {
+  if (!agent.found) {
+    return <Pill face={{ tone: 'grey', word: 'Not there', icon: IconPlugConnectedX }} />;
+  }
+  if (agent.hold)
+    return <Pill face={{ tone: 'violet', word: 'Held back', icon: IconPlayerPause }} />;
+  const health = agent.stats?.health ?? 'unknown';
+  return <Pill face={calls[health] ?? strange(health)} />;
 }
 
 export const levelFace = (level: Level) => levels[level] ?? strange(level);

@@ -16,6 +16,12 @@ const dollars = new Intl.NumberFormat('en-US', {
 
 export const money = (usd: number) => dollars.format(usd);
 
+/** A cost; with a plus sign it is a lower bound, since some prices are not known. */
+export function cost({ cost_usd, unpriced }: { cost_usd: number; unpriced: number }): string {
+  if (unpriced > 0 && cost_usd === 0) return 'not known';
+  return `${money(cost_usd)}${unpriced > 0 ? '+' : ''}`;
+}
+
 const compact = new Intl.NumberFormat('en-US', { notation: 'compact', maximumFractionDigits: 1 });
 
 export const count = (value: number) => compact.format(value);
