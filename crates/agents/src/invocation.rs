@@ -1,5 +1,6 @@
 //! How to start an agent.
 
+use crate::user_hook::UserHook;
 use orkestra_core::signal::Signal;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
@@ -98,6 +99,9 @@ pub struct AgentSpec {
     /// What the agent may do without asking, in the vendor's words.
     #[serde(default)]
     pub permission_mode: Option<String>,
+    /// Programs that are told what the agent does, and may say no.
+    #[serde(default)]
+    pub hooks: Vec<UserHook>,
 }
 
 impl AgentSpec {
@@ -110,6 +114,7 @@ impl AgentSpec {
             args: Vec::new(),
             env: BTreeMap::new(),
             permission_mode: None,
+            hooks: Vec::new(),
         }
     }
 
@@ -121,6 +126,14 @@ impl AgentSpec {
     /// Makes a relative program path (`./agent.sh`, but not `agent`) absolute: it is meant from
     /// the configuration file's folder, while the agent starts in its own worktree.
     pub fn resolve(&mut self, config_dir: &Path) {
+        let hooks = self.hooks.iter_mut().filter_map(|hook| hook.command.first_mut());
+        for program in hooks.filter(|program| program.contains('/')) {
+            // In the worktree the agent would choose the program.
+            if Path::new(program.as_str()).is_relative() {
+                let path = config_dir.join(program.strip_prefix("./").unwrap_or(program));
+                *program = path.to_string_lossy().into_owned();
+            }
+        }
         if let Some(program) = self.command.first_mut()
             && program.contains('/')
             && Path::new(program.as_str()).is_relative()

@@ -26,6 +26,8 @@ pub mod recovery;
 pub mod script;
 pub mod tool;
 
+pub mod user_hook;
+
 pub use invocation::{AgentSpec, Error, Invocation, Kind, RunRequest, UnknownKind, command};
 use orkestra_core::agent::{AgentEvent, Ended, RawReason, Usage};
 use orkestra_core::signal::Signal;

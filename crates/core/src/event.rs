@@ -29,6 +29,10 @@ pub enum Topic {
     Budget,
     /// An issue of a tracker.
     Issue,
+    /// A question to a person: may this be done?
+    Approval,
+    /// What is allowed, asked and denied.
+    Gate,
 }
 
 impl Topic {
@@ -45,6 +49,8 @@ impl Topic {
             Self::Agent => "agent",
             Self::Budget => "budget",
             Self::Issue => "issue",
+            Self::Approval => "approval",
+            Self::Gate => "gate",
         }
     }
 
@@ -61,6 +67,8 @@ impl Topic {
             Self::Agent,
             Self::Budget,
             Self::Issue,
+            Self::Approval,
+            Self::Gate,
         ]
         .into_iter()
         .find(|topic| topic.as_str() == text)

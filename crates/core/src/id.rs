@@ -79,6 +79,14 @@ typed_id!(
     AlertId
 );
 typed_id!(
+    /// One question to a person: may this be done?
+    ApprovalId
+);
+typed_id!(
+    /// One rule that a person made with a wider answer.
+    GrantId
+);
+typed_id!(
     /// The machine that wrote an event.
     NodeId
 );

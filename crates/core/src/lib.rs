@@ -6,6 +6,7 @@
 pub mod agent;
 pub mod agent_state;
 pub mod alert;
+pub mod approval;
 pub mod budget;
 pub mod event;
 pub mod evidence;

@@ -1,11 +1,12 @@
 //! One batch of decisions as one command of the store.
 
+use crate::approval::Answers;
 use crate::money::Books;
 use crate::secret::Secrets;
 use jiff::Timestamp;
 use orkestra_core::agent_state::{AgentDecision, AgentState};
 use orkestra_core::event::{Cause, Draft, EventRef, Topic};
-use orkestra_core::id::RunId;
+use orkestra_core::id::{ApprovalId, RunId};
 use orkestra_core::job::spec::JobName;
 use orkestra_core::job::{self, Job, Record};
 use orkestra_core::run::{Run, RunDecision};
@@ -41,6 +42,7 @@ pub(crate) struct Batch {
     removed_jobs: BTreeSet<JobName>,
     records: BTreeMap<(JobName, u64), Record>,
     agents: BTreeMap<String, AgentState>,
+    pub(crate) answers: Answers,
     entries: Vec<Entry>,
     /// Usage whose events were dropped on a full disk: it is booked all the same.
     usage: Vec<UsageRow>,
@@ -53,6 +55,7 @@ pub(crate) struct Latest {
     pub(crate) units: BTreeMap<UnitName, EventRef>,
     pub(crate) runs: BTreeMap<RunId, EventRef>,
     pub(crate) jobs: BTreeMap<JobName, EventRef>,
+    pub(crate) approvals: BTreeMap<ApprovalId, EventRef>,
 }
 
 impl Latest {
@@ -61,6 +64,7 @@ impl Latest {
         self.units.extend(later.units);
         self.runs.extend(later.runs);
         self.jobs.extend(later.jobs);
+        self.approvals.extend(later.approvals);
     }
 }
 
@@ -74,6 +78,7 @@ impl Batch {
             && self.records.is_empty()
             && self.agents.is_empty()
             && self.calls.is_empty()
+            && self.answers.is_empty()
             && self.entries.is_empty()
     }
 
@@ -139,6 +144,7 @@ impl Batch {
         self.put_jobs(&later.jobs, &later.removed_jobs);
         self.records.extend(later.records.clone());
         self.agents.extend(later.agents.clone());
+        self.answers.then(&later.answers);
         self.usage.extend(later.usage.iter().cloned());
         self.calls.extend(later.calls.iter().cloned());
         self
@@ -268,6 +274,11 @@ impl Batch {
                         latest.jobs.insert(name, reference);
                     }
                 }
+                Topic::Approval => {
+                    if let Ok(id) = draft.subject.parse() {
+                        latest.approvals.insert(id, reference);
+                    }
+                }
                 Topic::Daemon
                 | Topic::Journal
                 | Topic::Alert
@@ -275,6 +286,7 @@ impl Batch {
                 | Topic::Agent
                 | Topic::Budget
                 | Topic::Issue => {}
+                Topic::Gate => {}
             }
         }
         for usage in &self.usage {
@@ -301,6 +313,7 @@ impl Batch {
         for state in self.agents.values() {
             tx.put_agent_state(&crate::agent_state::to_row(state)?)?;
         }
+        self.answers.write(tx, &latest.approvals)?;
         Ok(latest)
     }
 }

@@ -1,6 +1,7 @@
 //! The dispatcher: one queue in, one commit per turn, orders out.
 
 use crate::agent_state::AgentStates;
+use crate::approval::Desk;
 use crate::commit::{Batch, Latest};
 use crate::error::Error;
 use crate::handle::{StoreState, View};
@@ -14,6 +15,7 @@ use crate::run::Runs;
 use crate::tasks::{TaskKind, Tasks};
 use crate::unit::Units;
 use crate::world::Lent;
+use orkestra_core::approval;
 use orkestra_core::event::{Draft, Topic};
 use orkestra_core::id::{InstanceId, RunId};
 use orkestra_core::job::{self, Jobs};
@@ -56,7 +58,7 @@ pub(crate) struct Gathered {
     pub(crate) job_orders: Vec<job::Order>,
     answers: Vec<Answer>,
     /// Answers to what must be durable before it is done.
-    durable_answers: Vec<Answer>,
+    pub(crate) durable_answers: Vec<Answer>,
     /// Runs that must not exist unless they are durable.
     new_runs: Vec<RunId>,
     /// Units that readers must see anew.
@@ -71,6 +73,7 @@ pub(crate) struct Dispatcher {
     pub(crate) runs: BTreeMap<RunId, Run>,
     pub(crate) jobs: Jobs,
     pub(crate) agent_states: AgentStates,
+    pub(crate) desk: Desk,
     pub(crate) inbox: mpsc::Receiver<Message>,
     /// For timers and actors, which answer by messages.
     pub(crate) outbox: mpsc::Sender<Message>,
@@ -96,10 +99,15 @@ impl Dispatcher {
         while !self.is_done() {
             let mut messages = Vec::new();
             let retry = tokio::time::sleep(RETRY);
+            let due_in = self.questions_due_in();
             let close_by = self.close_by.unwrap_or_else(|| Instant::now() + RETRY * 3600);
             tokio::select! {
                 count = self.inbox.recv_many(&mut messages, TURN_MESSAGES_MAX) => {
                     if count == 0 { break }
+                }
+                () = tokio::time::sleep(due_in.unwrap_or(RETRY)), if due_in.is_some() => {
+                    let (input, actor) = (approval::Input::Sweep, "daemon".to_owned());
+                    messages.push(Message::Approval { input, actor, reply: None });
                 }
                 () = retry, if self.journal.is_waiting() => self.retry().await,
                 () = tokio::time::sleep_until(close_by), if self.close_by.is_some() => {
@@ -126,6 +134,9 @@ impl Dispatcher {
     /// Decides what recovery found, before anybody else is heard.
     pub(crate) async fn begin(&mut self, first: Vec<Message>) {
         self.turn(first).await;
+        let mut gathered = Gathered::default();
+        self.withdraw_orphans(&mut gathered);
+        self.finish(gathered).await;
     }
 
     fn is_done(&self) -> bool {
@@ -170,6 +181,11 @@ impl Dispatcher {
         for message in messages {
             self.take(message, &mut gathered);
         }
+        self.finish(gathered).await;
+    }
+
+    /// Commits what a turn gathered, and carries it out.
+    async fn finish(&mut self, gathered: Gathered) {
         let Gathered {
             batch,
             orders,
@@ -277,6 +293,7 @@ impl Dispatcher {
                 job.latest = Some(reference);
             }
         }
+        self.remember_questions(latest.approvals);
         for (id, reference) in latest.runs {
             if let Some(run) = self.runs.get_mut(&id) {
                 run.latest = Some(reference);
@@ -294,6 +311,10 @@ impl Dispatcher {
                 self.take_agent(name, input, &actor, reply, gathered);
             }
             Message::Job { input, actor, reply } => self.take_job(input, &actor, reply, gathered),
+            Message::Ask { asked, reply } => self.take_ask(asked, reply, gathered),
+            Message::Approval { input, actor, reply } => {
+                self.take_approval(input, &actor, reply, gathered);
+            }
             Message::CreateRun { run, actor, reply } => {
                 self.take_new_run(*run, &actor, reply, gathered);
             }
@@ -383,6 +404,7 @@ impl Dispatcher {
         let is_new = !self.runs.contains_key(&id);
         self.runs.insert(id, decision.run.clone());
         self.tell_job_of_run(&decision.run, is_new, gathered);
+        self.tell_questions_of_run(&decision.run, gathered);
     }
 
     fn take_new_run(&mut self, run: Run, actor: &str, reply: Reply<Run>, gathered: &mut Gathered) {

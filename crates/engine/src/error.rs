@@ -37,6 +37,15 @@ pub enum Error {
     /// The target is no place where an agent can work.
     #[error("{0}")]
     Target(String),
+    /// A question cannot be answered like this.
+    #[error(transparent)]
+    RejectedApproval(#[from] orkestra_core::approval::Rejection),
+    /// A hook's event that nobody knows.
+    #[error("{0:?} is no event of a hook")]
+    UnknownHook(String),
+    /// Its agent has ended or was started again.
+    #[error("the run {0} has no such agent any more")]
+    RunOver(String),
     /// No such run.
     #[error("there is no run {0}")]
     UnknownRun(String),

@@ -58,6 +58,10 @@ pub(crate) struct View {
     pub(crate) jobs_changed: watch::Sender<u64>,
     /// Written by whoever reads the configuration, too.
     pub(crate) upkeep: RwLock<Upkeep>,
+    /// Under which tokens of runs are made.
+    pub(crate) run_key: crate::approval::RunKey,
+    /// So many hooks of agents run at once.
+    pub(crate) hook_slots: tokio::sync::Semaphore,
     pub(crate) started_boot_ms: u64,
     /// Wakes the outbox.
     pub(crate) effects: tokio::sync::Notify,
@@ -96,6 +100,16 @@ pub struct Handle {
     pub(crate) world: Arc<dyn crate::world::World>,
     pub(crate) home: PathBuf,
     pub(crate) path: String,
+}
+
+impl View {
+    /// How long a question waits for a person.
+    pub(crate) fn approvals_expire(&self) -> Option<jiff::SignedDuration> {
+        let upkeep = self.upkeep.read().unwrap_or_else(std::sync::PoisonError::into_inner);
+        upkeep.approvals_expire.map(|span| {
+            jiff::SignedDuration::from_millis(i64::try_from(span.ms()).unwrap_or(i64::MAX))
+        })
+    }
 }
 
 /// A poisoned lock means that the dispatcher panicked; what it wrote last still stands.

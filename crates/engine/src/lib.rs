@@ -6,6 +6,7 @@
 
 mod agent_state;
 mod alert;
+mod approval;
 mod backup;
 mod budget;
 mod builtin;
@@ -37,6 +38,7 @@ mod upkeep;
 mod vendor;
 mod world;
 
+pub use approval::{RunKey, Told, ToolCall, Yes, agent_socket};
 pub use backup::{BACKUPS, backup_name, backup_place};
 pub use budget::{BudgetChange, BudgetOrigin, BudgetState, Call, Permit};
 pub use builtin::BUILTINS;

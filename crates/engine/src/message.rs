@@ -1,8 +1,10 @@
 //! The closed list of what the dispatcher takes.
 
+use crate::approval::{Asked as AskedCall, Told};
 use crate::error::Error;
 use orkestra_agents::AgentSpec;
 use orkestra_core::agent_state::{AgentInput, AgentState};
+use orkestra_core::approval::{self, Approval};
 use orkestra_core::event::Draft;
 use orkestra_core::id::RunId;
 use orkestra_core::job::spec::{JobName, JobSpec};
@@ -50,6 +52,22 @@ pub(crate) enum Message {
         actor: String,
         /// Answered after the commit.
         reply: Reply<AgentState>,
+    },
+    /// An agent asks whether it may make a tool call.
+    Ask {
+        /// What.
+        asked: Box<AskedCall>,
+        /// Answered once it is decided.
+        reply: Reply<Told>,
+    },
+    /// Something about questions.
+    Approval {
+        /// What.
+        input: approval::Input,
+        /// Who.
+        actor: String,
+        /// Answered after the commit with what changed.
+        reply: Reply<Vec<Approval>>,
     },
     /// Something about jobs.
     Job {

@@ -69,6 +69,7 @@ pub async fn start(mut options: Options, tasks: &Tasks) -> Result<Handle, Error>
     let (term, other_boot) = raised.map_err(Error::Store)?.value;
     let (fleet, runs, jobs) = load(&options).await?;
     let agent_states = load_agent_states(&options).await?;
+    let desk = crate::approval::Desk::load(&options.store, &runs).await?;
     let launcher = Launcher::new(&options.home.join("run")).map_err(|error| {
         Error::Target(format!("the shim cannot be made ready: {}", describe(&error)))
     })?;
@@ -94,6 +95,10 @@ pub async fn start(mut options: Options, tasks: &Tasks) -> Result<Handle, Error>
         answers: crate::probe::Answers::default(),
         samples: crate::sample::Samples::default(),
         creating: tokio::sync::Mutex::new(()),
+        hook_slots: tokio::sync::Semaphore::new(crate::approval::HOOKS_AT_ONCE),
+        run_key: crate::approval::RunKey::open(&options.home).map_err(|error| {
+            Error::Target(format!("the key for tokens of runs cannot be made: {error}"))
+        })?,
     });
     let handle = handle_of(&options, &outbox, &view);
     let actors = || {
@@ -114,6 +119,7 @@ pub async fn start(mut options: Options, tasks: &Tasks) -> Result<Handle, Error>
         runs,
         jobs,
         agent_states,
+        desk,
         inbox,
         outbox,
         view,

@@ -1,6 +1,7 @@
 //! One sentence per event for people; programs read the body.
 
 mod agent;
+mod approval;
 mod budget;
 mod job;
 
@@ -62,6 +63,9 @@ pub fn sentence(event: &Event) -> String {
     match event.kind.as_str() {
         kind if kind.starts_with("daemon.") => daemon_sentence(kind, body),
         kind if kind.starts_with("alert.") => alert_sentence(kind, body),
+        kind if kind.starts_with("approval.") || kind.starts_with("gate.") => {
+            approval::sentence(event, body)
+        }
         kind if kind.starts_with("agent.") => agent::sentence(event, body),
         kind if kind.starts_with("budget.") => budget::sentence(event, body),
         kind if kind.starts_with("effect.") => effect_sentence(kind, body),
@@ -290,6 +294,15 @@ fn run_sentence(event: &Event, body: &Value) -> String {
             format!("{} is asked: {}", text(body, "agent"), quote(text(body, "prompt")))
         }
         "run.prepared" => "The run's worktree is ready.".to_owned(),
+        "run.violation" => format!(
+            "The gate denied {}: {} ({}).",
+            quote(text(body, "command")),
+            quote(text(body, "reason")),
+            text(body, "rule")
+        ),
+        "run.hook_denied" => {
+            format!("A hook denied {}: {}", text(body, "tool"), quote(text(body, "reason")))
+        }
         "run.started" => format!("The agent works as process {}.", number(body, "pid")),
         "run.adopted" => format!("The agent works on as process {}.", number(body, "pid")),
         "run.start_repeated" => "The agent had not been started yet and is started now.".to_owned(),

@@ -18,6 +18,8 @@ pub struct Upkeep {
     pub notifications: BTreeMap<String, Notification>,
     /// Prices, budgets, and in which zone days begin.
     pub money: Money,
+    /// How long a question waits for a person before it is denied [24 hours].
+    pub approvals_expire: Option<Span>,
 }
 
 /// How long things are kept; without a time for ever.

@@ -71,10 +71,41 @@ pub async fn run_captured(
     run_captured_as(None, argv, env, cwd, limit, max_bytes).await
 }
 
+/// The same with an input for the program to read, or not to read.
+pub async fn run_fed(
+    input: &[u8],
+    argv: &[String],
+    env: &[(String, String)],
+    cwd: &Path,
+    limit: Duration,
+    max_bytes: usize,
+) -> Result<Captured, Error> {
+    use std::io::{Seek, Write};
+    // A file in memory and not a pipe: who does not read it holds nobody up.
+    let file = rustix::fs::memfd_create("input", rustix::fs::MemfdFlags::CLOEXEC)
+        .map_err(io::Error::from)
+        .doing("make an input")?;
+    let mut file = File::from(file);
+    file.write_all(input).and_then(|()| file.rewind()).doing("fill an input")?;
+    captured(None, Stdio::from(file), argv, env, cwd, limit, max_bytes).await
+}
+
 /// The same as another user (`name` or `name:group`), without any further groups; for a daemon
 /// that runs as root.
 pub async fn run_captured_as(
     user: Option<&str>,
+    argv: &[String],
+    env: &[(String, String)],
+    cwd: &Path,
+    limit: Duration,
+    max_bytes: usize,
+) -> Result<Captured, Error> {
+    captured(user, Stdio::null(), argv, env, cwd, limit, max_bytes).await
+}
+
+async fn captured(
+    user: Option<&str>,
+    stdin: Stdio,
     argv: &[String],
     env: &[(String, String)],
     cwd: &Path,
@@ -92,7 +123,7 @@ pub async fn run_captured_as(
         .env_clear()
         .envs(env.iter().map(|(key, value)| (key, value)))
         .current_dir(cwd)
-        .stdin(Stdio::null())
+        .stdin(stdin)
         .stdout(Stdio::piped())
         .stderr(Stdio::piped())
         .process_group(0)

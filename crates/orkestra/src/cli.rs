@@ -1,12 +1,16 @@
 //! The command line: `noun verb`, plus a few short verbs.
 
 mod agent;
+mod approval;
+mod gate;
 mod job;
 mod money;
 mod ship;
 mod top;
 
 pub(crate) use agent::*;
+pub(crate) use approval::*;
+pub(crate) use gate::Gate;
 pub(crate) use job::*;
 pub(crate) use money::*;
 pub(crate) use ship::*;
@@ -59,6 +63,16 @@ pub(crate) enum Command {
     /// Show what is done in the outer world, and settle what nobody knows the outcome of
     #[command(subcommand)]
     Effect(Effect),
+    /// Show what agents ask you, and what was answered
+    #[command(subcommand)]
+    Approval(Approval),
+    /// Let an agent do what it asked
+    Approve(Approve),
+    /// Do not let an agent do what it asked
+    Deny(Deny),
+    /// Show the rules that you made by wider approvals, and take them back
+    #[command(subcommand)]
+    Gate(Gate),
     /// Write a first orkestra.yaml
     Init(Init),
     /// Give an agent a task, or look at such runs
@@ -111,6 +125,9 @@ pub(crate) enum Command {
     /// Let systemd or launchd start the daemon and keep it running
     #[command(subcommand)]
     Service(Service),
+    /// Ask before a tool call; started by agents
+    #[command(hide = true)]
+    AgentHook(AgentHook),
     /// Keep the daemon running; started by `up --detach`
     #[command(hide = true)]
     Keep(Keep),

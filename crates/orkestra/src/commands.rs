@@ -1,8 +1,10 @@
 //! One file per verb.
 
 mod agent;
+mod agent_hook;
 mod agents;
 mod alert;
+mod approval;
 mod audit;
 mod backup;
 mod budget;
@@ -13,6 +15,7 @@ mod doctor;
 mod down;
 mod effect;
 mod events;
+mod gate;
 mod health;
 mod import;
 mod init;
@@ -89,6 +92,9 @@ pub(crate) async fn run(cli: Cli, surroundings: Surroundings) -> ExitCode {
     let outcome = match cli.command {
         // It ends as the unit did.
         Command::Unit(Unit::Wait(args)) => return wait::process(context, args).await,
+        Command::AgentHook(args) => {
+            return agent_hook::process(&context.surroundings, &args).await;
+        }
         Command::Up(args) => up::run(context, args).await,
         Command::Down(args) => down::run(context, args).await,
         Command::Status(args) => status::run(context, args).await,
@@ -98,6 +104,10 @@ pub(crate) async fn run(cli: Cli, surroundings: Surroundings) -> ExitCode {
         Command::Alert(args) => alert::run(context, args).await,
         Command::Notify(args) => alert::notify(context, args).await,
         Command::Effect(args) => effect::run(context, args).await,
+        Command::Approval(args) => approval::run(context, args).await,
+        Command::Approve(args) => approval::approve(context, args).await,
+        Command::Deny(args) => approval::deny(context, args).await,
+        Command::Gate(args) => gate::run(context, args).await,
         Command::Health(args) => health::run(context, args).await,
         Command::Init(args) => init::run(&context, &args),
         Command::Run(args) => run::run(context, args).await,

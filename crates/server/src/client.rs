@@ -1,5 +1,9 @@
 //! The API's client for the command line: HTTP over the Unix socket in the data folder.
 
+mod agent;
+
+pub use agent::AgentClient;
+
 use crate::login::CLIENT_HEADER;
 use crate::problem::Problem;
 use http_body_util::{BodyExt, Full};

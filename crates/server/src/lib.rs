@@ -4,6 +4,7 @@
 //! login check before it reaches a handler; no GET changes anything. **Invariant:** handlers read
 //! what is committed and ask the engine for the rest; nothing is decided here.
 
+mod agents;
 pub mod client;
 mod dashboard;
 mod error;

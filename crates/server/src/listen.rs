@@ -86,6 +86,7 @@ pub async fn serve(options: Options, tasks: &Tasks) -> Result<Running, Error> {
         started_at: now.at,
         started_boot_ms: now.boot_ms,
     };
+    let for_agents = crate::agents::router(app.clone());
     let inner = router(app);
     let outer = inner
         .clone()
@@ -95,6 +96,7 @@ pub async fn serve(options: Options, tasks: &Tasks) -> Result<Running, Error> {
     let socket = unix_listener(&options.home)?;
     // Nobody but the owner can reach the socket, and no browser can: no host rules there.
     spawn(tasks, socket, inner);
+    spawn(tasks, crate::agents::listener(&options.home)?, for_agents);
     Ok(Running { url, port: local.port() })
 }
 
@@ -110,9 +112,13 @@ where
     });
 }
 
+pub(crate) fn file_error(path: &std::path::Path, source: std::io::Error) -> Error {
+    Error::File { path: path.display().to_string(), source }
+}
+
 fn unix_listener(home: &std::path::Path) -> Result<UnixListener, Error> {
     let path = home.join(crate::client::SOCKET);
-    let fail = |source| Error::File { path: path.display().to_string(), source };
+    let fail = |source| file_error(&path, source);
     // The home's lock is held, so a socket that is there belongs to nobody.
     match std::fs::remove_file(&path) {
         Err(error) if error.kind() != std::io::ErrorKind::NotFound => return Err(fail(error)),

@@ -33,6 +33,12 @@ pub const CODES: &[(&str, &str)] = &[
     ("ORK-0803", "A budget is used up"),
     ("ORK-0804", "No such budget"),
     ("ORK-0805", "The budget cannot be changed like this"),
+    ("ORK-0901", "No such approval"),
+    ("ORK-0902", "The approval is over"),
+    ("ORK-0903", "What was answered is not what is asked"),
+    ("ORK-0904", "The approval cannot reach that far"),
+    ("ORK-0905", "No such rule"),
+    ("ORK-0906", "Not the token of a run that goes on"),
 ];
 
 /// An error as clients get it.
@@ -135,6 +141,9 @@ impl From<orkestra_engine::Error> for Problem {
                 Self::new(StatusCode::INSUFFICIENT_STORAGE, "ORK-0302", detail)
                     .hint("Make the data folder writable again; Orkestra notices by itself.")
             }
+            Error::RejectedApproval(rejection) => crate::routes::approval::problem(&rejection),
+            Error::UnknownHook(_) => Self::bad_request(detail),
+            Error::RunOver(_) => Self::new(StatusCode::UNAUTHORIZED, "ORK-0906", detail),
             Error::Store(source) => Self::from(source),
             Error::NoAgent(_) | Error::Target(_) => {
                 Self::new(StatusCode::UNPROCESSABLE_ENTITY, "ORK-0501", detail)

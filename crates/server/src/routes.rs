@@ -2,6 +2,7 @@
 
 mod agent;
 mod alert;
+pub(crate) mod approval;
 mod audit;
 pub(crate) mod backup;
 mod config;
@@ -89,6 +90,12 @@ fn protected_routes() -> OpenApiRouter<App> {
         .routes(routes!(alert::settle))
         .routes(routes!(alert::notifications))
         .routes(routes!(alert::test))
+        .routes(routes!(approval::list))
+        .routes(routes!(approval::show))
+        .routes(routes!(approval::approve))
+        .routes(routes!(approval::deny))
+        .routes(routes!(approval::rules))
+        .routes(routes!(approval::forget))
         .routes(routes!(effect::list))
         .routes(routes!(effect::settle))
         .routes(routes!(health::show))

@@ -2,12 +2,14 @@
 //! a promise.
 
 mod agent;
+mod approval;
 mod effect;
 mod job;
 mod money;
 mod upkeep;
 
 pub use agent::*;
+pub use approval::*;
 pub use effect::*;
 pub use job::*;
 pub use money::*;
@@ -57,7 +59,7 @@ pub struct DaemonView {
 /// Something that waits for a person.
 #[derive(Debug, Clone, Serialize, Deserialize, ToSchema)]
 pub struct Need {
-    /// `unit_failed`, `run_failed`, `config_refused`, `store`, `effect_unknown`, `alert`.
+    /// `unit_failed`, `run_failed`, `config_refused`, `store`, `effect_unknown`, `approval`, `alert`.
     pub kind: String,
     /// Which one.
     pub subject: String,

@@ -74,3 +74,32 @@ CREATE TABLE issue (
     updated_at INTEGER NOT NULL
 ) STRICT, WITHOUT ROWID;
 CREATE INDEX issue_state ON issue (state, updated_at);
+-- Approvals: one row for each question to a person, from asking to its end.
+CREATE TABLE approval (
+    id         BLOB    PRIMARY KEY,
+    reversed   TEXT    NOT NULL,
+    run        BLOB    NOT NULL,
+    agent      TEXT    NOT NULL,
+    state      TEXT    NOT NULL CHECK (state IN
+        ('pending', 'approved', 'used', 'denied', 'expired', 'withdrawn')),
+    alike      TEXT    NOT NULL,
+    head       TEXT    NOT NULL,
+    rule       TEXT    NOT NULL,
+    body       TEXT    NOT NULL,
+    asked_at   INTEGER NOT NULL
+) STRICT, WITHOUT ROWID;
+CREATE INDEX approval_reversed ON approval (reversed);
+CREATE INDEX approval_run      ON approval (run);
+CREATE INDEX approval_state    ON approval (state, id);
+CREATE INDEX approval_alike    ON approval (alike, id);
+CREATE INDEX approval_head     ON approval (rule, head, id);
+
+-- Rules that a person made with a wider answer. A row that is gone is over; the journal has it.
+CREATE TABLE gate_rule (
+    id       BLOB    PRIMARY KEY,
+    scope    TEXT    NOT NULL CHECK (scope IN ('task', 'agent', 'rule')),
+    run      BLOB,
+    agent    TEXT,
+    until_at INTEGER,
+    body     TEXT    NOT NULL
+) STRICT, WITHOUT ROWID;

@@ -5,6 +5,7 @@
 
 use crate::agent_state::{ReadAgentStates, WriteAgentStates};
 use crate::alert::{ReadAlerts, WriteAlerts};
+use crate::approval::{ReadApprovals, WriteApprovals};
 use crate::audit::ReadAudit;
 use crate::blob::Blobs;
 use crate::budget::{ReadBudgets, WriteBudgets};
@@ -44,6 +45,7 @@ pub trait Read:
     + ReadBudgets
     + ReadCalls
     + ReadIssues
+    + ReadApprovals
 {
 }
 
@@ -67,6 +69,7 @@ pub trait Write:
     + WriteBudgets
     + WriteCalls
     + WriteIssues
+    + WriteApprovals
 {
 }
 

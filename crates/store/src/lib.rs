@@ -13,6 +13,7 @@
 
 mod agent_state;
 mod alert;
+mod approval;
 mod audit;
 mod backup;
 mod blob;
@@ -46,6 +47,7 @@ mod writer;
 
 pub use agent_state::{AgentStateRow, ReadAgentStates, WriteAgentStates};
 pub use alert::{AlertRow, ReadAlerts, WriteAlerts};
+pub use approval::{ApprovalFilter, ApprovalRow, GateRuleRow, ReadApprovals, WriteApprovals};
 pub use audit::{AnchorCheck, Progress, ReadAudit};
 pub use backup::{
     BackupFile, BackupFound, BackupPlan, Manifest, create as create_backup, list_backups, manifest,

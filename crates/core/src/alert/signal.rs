@@ -28,6 +28,11 @@ pub const KINDS: &[&str] = &[
     "budget.removed",
     "budget.set",
     "budget.overridden",
+    "approval.requested",
+    "approval.approved",
+    "approval.denied",
+    "approval.expired",
+    "approval.withdrawn",
 ];
 
 /// Failures in a row from which on a unit, or a job, is worth an alert.
@@ -88,6 +93,11 @@ fn clear(what: &str, subject: &str, why: &str) -> Signal {
 
 fn text<'a>(body: &'a Value, name: &str) -> &'a str {
     body.get(name).and_then(Value::as_str).unwrap_or_default()
+}
+
+/// The end of an id: what people type.
+fn short(id: &str) -> &str {
+    id.get(id.len().saturating_sub(8)..).unwrap_or(id)
 }
 
 fn number(body: &Value, name: &str) -> u64 {
@@ -165,6 +175,17 @@ pub fn signals(event: &Event) -> Vec<Signal> {
             budget_subject(about, body),
             "A person lets it go on for a time.",
         )],
+        "approval.requested" => vec![raise(
+            "approval",
+            about,
+            Level::Warning,
+            format!("{} asks: {}", text(body, "agent"), text(body, "what")),
+            format!("orkestra approval show {}", short(about)),
+        )],
+        "approval.approved" => vec![clear("approval", about, "It was approved.")],
+        "approval.denied" => vec![clear("approval", about, "It was denied.")],
+        "approval.expired" => vec![clear("approval", about, "Nobody answered in time.")],
+        "approval.withdrawn" => vec![clear("approval", about, "Its run is over.")],
         "effect.failed" | "effect.done" => channel(event.kind.as_str(), body),
         _ => Vec::new(),
     }

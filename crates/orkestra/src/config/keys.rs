@@ -189,6 +189,13 @@ pub(crate) const ROOT: Section = Section {
             doc: "How long things are kept.",
         },
         Key {
+            name: "approvals",
+            ty: Sub(&upkeep::APPROVALS),
+            default: "",
+            example: "{ expire: 8h }",
+            doc: "How agents ask a person.",
+        },
+        Key {
             name: "health",
             ty: Sub(&upkeep::HEALTH),
             default: "",

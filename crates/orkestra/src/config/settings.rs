@@ -304,5 +304,12 @@ fn agent(entry: &Entry, path: KeyPath, reader: &mut Reader) -> Option<AgentSpec>
     let model = reader.optional(&fields, "model");
     let permission_mode = reader.optional(&fields, "permission_mode");
     let env = reader.variables(fields.get("env"), &fields.path.join("env"));
-    kind.map(|kind| AgentSpec { kind, command, model, args, env, permission_mode })
+    kind.map(|kind| AgentSpec {
+        command,
+        model,
+        args,
+        env,
+        permission_mode,
+        ..AgentSpec::new(kind)
+    })
 }

@@ -36,6 +36,7 @@ pub(crate) fn values(settings: &Settings) -> Value {
         "prices": prices(&settings.upkeep.money),
         "money": { "zone": settings.upkeep.money.books.zone.iana_name().unwrap_or("UTC") },
         "retention": retention(&settings.upkeep.retention),
+        "approvals": { "expire": settings.upkeep.approvals_expire },
         "health": thresholds(&settings.upkeep.thresholds),
         "telemetry": {
             "otlp": settings.telemetry.otlp.as_deref().unwrap_or("none"),

@@ -98,8 +98,10 @@ const TRIED_SHIP: [(&str, &[&str], Form); 4] = [
 ];
 
 /// For the house itself. Order matters: a job has a log once it ran.
-const TRIED_HOUSE: [(&str, &[&str], Form); 14] = [
+const TRIED_HOUSE: [(&str, &[&str], Form); 16] = [
     ("alert list", &[], Document),
+    ("approval list", &[], Document),
+    ("gate rules", &[], Document),
     ("backup create", &[], Document),
     ("backup list", &[], Document),
     ("effect list", &[], Document),
@@ -130,7 +132,11 @@ const TRIED_MONEY: &[(&str, &[&str], Form)] = &[
 
 /// What needs more than a furnished house, or ends with a code of its own; their own tests read
 /// their JSON.
-const TRIED_ELSEWHERE: [&str; 12] = [
+const TRIED_ELSEWHERE: [&str; 16] = [
+    "approval show",
+    "approve",
+    "deny",
+    "gate forget",
     "up",
     "down",
     "service uninstall",

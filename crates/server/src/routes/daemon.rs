@@ -114,7 +114,8 @@ pub(super) async fn needs_with(
     runs: &[Run],
     alerts: &[Alert],
 ) -> Result<Vec<Need>, Problem> {
-    let mut needs = needs(app, units, runs);
+    let mut needs = super::approval::needs(app).await?;
+    needs.extend(self::needs(app, units, runs));
     needs.extend(super::effect::need(app).await?);
     let alerts: Vec<Need> =
         alerts.iter().filter(|alert| !is_told(alert, &needs)).map(need_of).collect();

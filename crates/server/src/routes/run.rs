@@ -76,7 +76,7 @@ pub(crate) fn view_of(run: &Run) -> RunView {
 }
 
 /// The run whose id is this or ends like this.
-async fn find(app: &App, text: &str) -> Result<Run, Problem> {
+pub(super) async fn find(app: &App, text: &str) -> Result<Run, Problem> {
     let wanted = text.to_owned();
     let rows = app.engine.store().read(move |read| read.run_by_suffix(&wanted)).await?;
     match rows.as_slice() {

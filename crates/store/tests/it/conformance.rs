@@ -1,5 +1,6 @@
 //! What every back end must do, written against `Read` and `Write` only.
 
+mod approval;
 mod effect;
 mod job;
 mod money;
@@ -20,7 +21,7 @@ type Case = fn(&Store);
 
 /// Runs every case on a fresh store of the back end.
 pub(crate) fn conformance(open: impl Fn() -> Store) {
-    let cases: [(&str, Case); 20] = [
+    let cases: [(&str, Case); 21] = [
         ("an empty journal", empty),
         ("append and read back", append),
         ("filters", filters),
@@ -41,6 +42,7 @@ pub(crate) fn conformance(open: impl Fn() -> Store) {
         ("jobs", job::jobs),
         ("samples", sample::samples),
         ("alerts", alerts),
+        ("approvals", approval::approvals),
     ];
     for (name, case) in cases {
         eprintln!("conformance: {name}");

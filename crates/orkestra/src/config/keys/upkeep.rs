@@ -1,6 +1,6 @@
 //! The keys about the house itself.
 
-use super::Ty::{Factor, Keep, Share, Size, Text, Variables, Word};
+use super::Ty::{Factor, Keep, Share, Size, Span, Text, Variables, Word};
 use super::{Key, Section};
 
 /// From where on a figure is too high or too low.
@@ -108,6 +108,19 @@ pub(crate) const NOTIFICATION: Section = Section {
             doc: "Alerts below this level are not sent.",
         },
     ],
+};
+
+/// How agents ask a person.
+pub(crate) const APPROVALS: Section = Section {
+    name: "approvals",
+    short: None,
+    keys: &[Key {
+        name: "expire",
+        ty: Span,
+        default: "24h",
+        example: "8h",
+        doc: "How long a question waits for its answer; then it is denied. A yes that is not used for so long is void, too.",
+    }],
 };
 
 /// How long things are kept.

@@ -1,13 +1,14 @@
 //! Reads what the file says about the house itself.
 
 use super::super::Origin;
-use super::super::keys::upkeep::{HEALTH, NOTIFICATION, RETENTION};
+use super::super::keys::upkeep::{APPROVALS, HEALTH, NOTIFICATION, RETENTION};
 use super::super::problem::Problem;
 use super::super::reader::{self, Fields, KeyPath, Reader};
 use super::super::yaml::Entry;
 use orkestra_connectors::{Kind, Notification, check_url};
 use orkestra_core::health::Level;
 use orkestra_core::health::Thresholds;
+use orkestra_core::span::Span;
 use orkestra_engine::{Retention, Upkeep};
 use std::collections::BTreeMap;
 
@@ -18,7 +19,14 @@ pub(super) fn read(top: &Fields<'_>, reader: &mut Reader) -> Upkeep {
         retention: retention(top, reader),
         notifications: notifications(top, reader),
         money: super::money::read(top, reader),
+        approvals_expire: Some(approvals_expire(top, reader)),
     }
+}
+
+fn approvals_expire(top: &Fields<'_>, reader: &mut Reader) -> Span {
+    let f = reader.section(top.get("approvals"), top.path.join("approvals"), &APPROVALS);
+    let usual = Span::from_secs(24 * 3_600);
+    reader.value(&f, "expire", (usual, Origin::Default), reader::span)
 }
 
 fn retention(top: &Fields<'_>, reader: &mut Reader) -> Retention {
