@@ -1,6 +1,7 @@
 //! How to start an agent.
 
 use crate::user_hook::UserHook;
+use orkestra_core::run::LimitsSpec;
 use orkestra_core::signal::Signal;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
@@ -102,6 +103,9 @@ pub struct AgentSpec {
     /// Programs that are told what the agent does, and may say no.
     #[serde(default)]
     pub hooks: Vec<UserHook>,
+    /// What its runs may use.
+    #[serde(default)]
+    pub limits: LimitsSpec,
 }
 
 impl AgentSpec {
@@ -115,6 +119,7 @@ impl AgentSpec {
             env: BTreeMap::new(),
             permission_mode: None,
             hooks: Vec::new(),
+            limits: LimitsSpec::default(),
         }
     }
 

@@ -1,13 +1,25 @@
-//! Runs: one attempt at a piece of work by one agent (DESIGN: agents, tasks, decisions).
+//! Runs: a piece of work by one agent (DESIGN: agents, tasks, decisions; ADR 0023).
 //!
-//! This is the first, thin life of a run: prepared, started, streamed, ended. An agent's own
-//! "done" makes it `reported`, never more: checks come with their own issue.
+//! A run has attempts: lives of its agent's process, one after the other, each with its own raw
+//! stream. It is prepared, started, and works; it may be paused (its processes are frozen) or
+//! suspended (it has no process and waits for somebody or for a time); it ends once. An agent's own
+//! "done" makes it `reported`, never more: checks make it `verified` or `refuted`.
 
+mod attempt;
 mod decide;
+mod life;
+mod limits;
+mod recovery;
+mod stream;
+mod suspend;
 #[cfg(test)]
 mod tests;
 
-pub use decide::create;
+pub use attempt::{Attempt, Begun, Changes, Fault, Next, Tries, Trouble};
+pub use decide::{Moment, create};
+pub use limits::{Limit, Limits, LimitsSpec};
+pub use recovery::{FAULTS_MAX, RELAUNCHES_MAX, WAITS_MAX};
+pub use suspend::GO_ON;
 
 use crate::agent::{AgentEvent, Ended, Usage};
 use crate::event::{Draft, EventRef};
@@ -34,15 +46,37 @@ pub enum RunState {
         /// The agent's process id; for display only.
         pid: u32,
     },
-    /// A person cancelled it; its processes are being ended.
+    /// A person halted it: its processes are there, and frozen.
+    Paused {
+        /// Which life.
+        instance: InstanceId,
+        /// The agent's process id; for display only.
+        pid: u32,
+    },
+    /// It has no process and waits.
+    Suspended {
+        /// For what.
+        wait: Wait,
+    },
+    /// Its processes are being ended.
     Stopping {
         /// Which life.
         instance: InstanceId,
         /// The agent's process id, when it ran.
         pid: Option<u32>,
+        /// What it is then.
+        #[serde(default)]
+        then: Then,
     },
     /// The agent says it is done.
     Reported,
+    /// It says so, and the checks agree.
+    Verified,
+    /// It says so, and a check disagrees.
+    Refuted {
+        /// In words.
+        why: String,
+    },
     /// It ended without a regular end.
     Failed {
         /// In words.
@@ -50,6 +84,125 @@ pub enum RunState {
     },
     /// A person cancelled it.
     Cancelled,
+}
+
+impl RunState {
+    /// The words of the states in which a run is not over.
+    pub const ACTIVE: [&'static str; 6] =
+        ["preparing", "starting", "running", "paused", "suspended", "stopping"];
+}
+
+/// For what a run without a process waits.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "for", rename_all = "snake_case")]
+pub enum Wait {
+    /// Answers to what its agent asked; `Run::waiting_for` lists them.
+    Approvals,
+    /// A time: the vendor's rate limit, or the pause before a repetition.
+    Until {
+        /// When it goes on (UTC).
+        at: Timestamp,
+        /// In words.
+        why: String,
+    },
+    /// A person's Retry, Fixed or Abort.
+    Person {
+        /// What is asked, in words.
+        question: String,
+    },
+    /// Its agent, which gets no work now.
+    Agent {
+        /// Until when; without it until somebody resumes the agent.
+        until: Option<Timestamp>,
+        /// In words.
+        why: String,
+    },
+    /// A budget that is used up.
+    Budget {
+        /// In words.
+        why: String,
+    },
+    /// A person who let it wait.
+    Resume,
+}
+
+impl Wait {
+    /// The word in events and on the wire.
+    pub fn word(&self) -> &'static str {
+        match self {
+            Self::Approvals => "approvals",
+            Self::Until { .. } => "time",
+            Self::Person { .. } => "person",
+            Self::Agent { .. } => "agent",
+            Self::Budget { .. } => "budget",
+            Self::Resume => "resume",
+        }
+    }
+
+    /// In one sentence for people.
+    pub fn why(&self) -> String {
+        let clock = |at: &Timestamp| at.strftime("%Y-%m-%d %H:%M:%S UTC").to_string();
+        match self {
+            Self::Approvals => "It waits for an answer to what its agent asked.".to_owned(),
+            Self::Until { at, why } => format!("It goes on at {}: {why}", clock(at)),
+            Self::Person { question } => question.clone(),
+            Self::Agent { until: Some(until), why } => {
+                format!("Its agent is held back until {}: {why}", clock(until))
+            }
+            Self::Agent { until: None, why } => format!("Its agent is held back: {why}"),
+            Self::Budget { why } => why.clone(),
+            Self::Resume => "It waits until somebody resumes it.".to_owned(),
+        }
+    }
+}
+
+/// What becomes of a run whose processes are being ended.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "then", rename_all = "snake_case")]
+pub enum Then {
+    /// A person cancelled it.
+    #[default]
+    Cancelled,
+    /// It went over a limit.
+    Failed {
+        /// Which limit.
+        limit: Limit,
+        /// In words.
+        why: String,
+    },
+    /// It waits without a process.
+    Suspended {
+        /// For what.
+        wait: Wait,
+    },
+    /// Its agent is started anew.
+    Recover {
+        /// Why.
+        trouble: Trouble,
+    },
+}
+
+/// A person's answer to a run that asks.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Answer {
+    /// Try once more.
+    Retry,
+    /// What was in the way is mended: go on.
+    Fixed,
+    /// Give it up.
+    Abort,
+}
+
+impl Answer {
+    /// The word in commands and events.
+    pub fn word(self) -> &'static str {
+        match self {
+            Self::Retry => "retry",
+            Self::Fixed => "fixed",
+            Self::Abort => "abort",
+        }
+    }
 }
 
 /// The worktree of a run.
@@ -130,12 +283,63 @@ pub struct Run {
     pub last_event_at: Option<Timestamp>,
     /// Its newest event that is not from the stream, as cause of what follows.
     pub latest: Option<EventRef>,
+    /// The lives of its agent, the present one last; none for runs of versions that had one only.
+    #[serde(default)]
+    pub attempts: Vec<Attempt>,
+    /// What it may use.
+    #[serde(default)]
+    pub limits: Limits,
+    /// What is changed about the next launch.
+    #[serde(default)]
+    pub changes: Changes,
+    /// How often it was helped.
+    #[serde(default)]
+    pub tries: Tries,
+    /// The attempt that is begun when it goes on, while it is suspended.
+    #[serde(default)]
+    pub next: Option<Next>,
+    /// Approvals for which its agent waits, by id.
+    #[serde(default)]
+    pub waiting_for: Vec<String>,
+    /// Tool calls that the gate denied.
+    #[serde(default)]
+    pub violations: u64,
+    /// Working time before the present stretch of work, in milliseconds.
+    #[serde(default)]
+    pub worked_ms: u64,
+    /// Since when its agent works without a break, while it does.
+    #[serde(default)]
+    pub working_since: Option<Timestamp>,
+    /// Since when nothing was heard of it, once that was told.
+    #[serde(default)]
+    pub silent_since: Option<Timestamp>,
+    /// Whether its agent told the id of its conversation.
+    #[serde(default)]
+    pub conversation_told: bool,
+    /// Whether the last that was heard of it was a tool's result.
+    #[serde(default)]
+    pub after_result: bool,
+    /// Tokens used before a person let it go on after its end: they do not count for the limit.
+    #[serde(default)]
+    pub tokens_before: u64,
 }
 
 impl Run {
-    /// Whether nothing more will happen to it.
+    /// Whether nothing more will happen to it, unless a person lets it go on.
     pub fn is_over(&self) -> bool {
-        matches!(self.state, RunState::Reported | RunState::Failed { .. } | RunState::Cancelled)
+        match self.state {
+            RunState::Reported
+            | RunState::Verified
+            | RunState::Refuted { .. }
+            | RunState::Failed { .. }
+            | RunState::Cancelled => true,
+            RunState::Preparing
+            | RunState::Starting { .. }
+            | RunState::Running { .. }
+            | RunState::Paused { .. }
+            | RunState::Suspended { .. }
+            | RunState::Stopping { .. } => false,
+        }
     }
 
     /// The life that has, or may have, processes.
@@ -143,12 +347,35 @@ impl Run {
         match self.state {
             RunState::Starting { instance }
             | RunState::Running { instance, .. }
+            | RunState::Paused { instance, .. }
             | RunState::Stopping { instance, .. } => Some(instance),
             RunState::Preparing
+            | RunState::Suspended { .. }
             | RunState::Reported
+            | RunState::Verified
+            | RunState::Refuted { .. }
             | RunState::Failed { .. }
             | RunState::Cancelled => None,
         }
+    }
+
+    /// The process id of its agent, while it has one.
+    pub fn pid(&self) -> Option<u32> {
+        match self.state {
+            RunState::Running { pid, .. } | RunState::Paused { pid, .. } => Some(pid),
+            RunState::Stopping { pid, .. } => pid,
+            _ => None,
+        }
+    }
+
+    /// The present attempt, or the last one.
+    pub fn attempt(&self) -> Option<&Attempt> {
+        self.attempts.last()
+    }
+
+    /// The number of the present attempt, or the last one; 1 for runs of versions without attempts.
+    pub fn attempt_number(&self) -> u32 {
+        self.attempt().map_or(1, |attempt| attempt.number)
     }
 
     /// The state's word.
@@ -157,8 +384,12 @@ impl Run {
             RunState::Preparing => "preparing",
             RunState::Starting { .. } => "starting",
             RunState::Running { .. } => "running",
+            RunState::Paused { .. } => "paused",
+            RunState::Suspended { .. } => "suspended",
             RunState::Stopping { .. } => "stopping",
             RunState::Reported => "reported",
+            RunState::Verified => "verified",
+            RunState::Refuted { .. } => "refuted",
             RunState::Failed { .. } => "failed",
             RunState::Cancelled => "cancelled",
         }
@@ -169,8 +400,23 @@ impl Run {
         match &self.state {
             RunState::Preparing => "Its worktree is being made.".to_owned(),
             RunState::Starting { .. } => "Its agent is being started.".to_owned(),
-            RunState::Running { .. } => "The agent works.".to_owned(),
-            RunState::Stopping { .. } => "Being cancelled.".to_owned(),
+            RunState::Running { .. } => match (self.waiting_for.len(), self.silent_since) {
+                (0, None) => "The agent works.".to_owned(),
+                (0, Some(since)) => format!(
+                    "Nothing was heard of the agent since {}.",
+                    since.strftime("%Y-%m-%d %H:%M:%S UTC")
+                ),
+                (1, _) => "The agent waits for an answer to what it asked.".to_owned(),
+                (n, _) => format!("The agent waits for answers to {n} things that it asked."),
+            },
+            RunState::Paused { .. } => "Halted by hand.".to_owned(),
+            RunState::Suspended { wait } => wait.why(),
+            RunState::Stopping { then, .. } => match then {
+                Then::Cancelled => "Being cancelled.".to_owned(),
+                Then::Failed { why, .. } => format!("Being ended. {why}"),
+                Then::Suspended { wait } => format!("Being halted. {}", wait.why()),
+                Then::Recover { trouble } => format!("To be started anew: {}.", trouble.pattern),
+            },
             RunState::Reported => {
                 match self.ended.as_ref().map_or(0, |ended| ended.denials.len()) {
                     0 => "The agent says it is done; nothing has checked it.".to_owned(),
@@ -179,21 +425,34 @@ impl Run {
                     ),
                 }
             }
-            RunState::Failed { why } => why.clone(),
+            RunState::Verified => "The agent says it is done, and the checks agree.".to_owned(),
+            RunState::Refuted { why } | RunState::Failed { why } => why.clone(),
             RunState::Cancelled => "Cancelled by hand.".to_owned(),
         }
     }
+
+    /// Its working time so far, in milliseconds: pauses and waits do not count.
+    pub fn worked_ms(&self, at: Timestamp) -> u64 {
+        let present = match (&self.state, self.working_since.or(self.started_at)) {
+            (RunState::Running { .. }, Some(since)) => since_ms(since, at),
+            _ => 0,
+        };
+        self.worked_ms.saturating_add(present)
+    }
+}
+
+/// Milliseconds from one time to another; none when the clock went back.
+fn since_ms(from: Timestamp, to: Timestamp) -> u64 {
+    u64::try_from(to.duration_since(from).as_millis()).unwrap_or(0)
 }
 
 /// Something that happened to a run, or is asked for.
 #[derive(Debug, Clone, PartialEq)]
 pub enum RunInput {
-    /// The worktree is there; `instance` is the life to start.
+    /// The worktree is there.
     Prepared {
         /// Where.
         worktree: Worktree,
-        /// A fresh id.
-        instance: InstanceId,
     },
     /// It could not be prepared or started.
     Refused {
@@ -228,13 +487,64 @@ pub enum RunInput {
         records: Vec<Streamed>,
         /// What differs in the worktree.
         files: Option<Vec<ChangedFile>>,
+        /// What went wrong, if that was recognised.
+        trouble: Option<Trouble>,
     },
     /// A person cancels it.
     Cancel,
-    /// The daemon died before the agent was started: nothing is lost, start it with this life.
-    StartAgain {
-        /// A fresh id.
+    /// The daemon died before the agent was started: nothing is lost, start it with a new life.
+    StartAgain,
+    /// A person halts it.
+    Pause,
+    /// Its processes cannot be frozen.
+    NotFrozen {
+        /// Which life.
         instance: InstanceId,
+        /// In words.
+        why: String,
+    },
+    /// A person lets it go on: from a pause, from a wait, or after its end.
+    Resume,
+    /// Time went by, or its agent is free again: a suspended run looks whether it can go on.
+    Wake,
+    /// A person answers a run that asks.
+    Answer(Answer),
+    /// How it is while it works; asked every few seconds.
+    Measured {
+        /// Which life.
+        instance: InstanceId,
+        /// Resident memory of its tree, in bytes, when it could be measured.
+        memory: Option<u64>,
+    },
+    /// A budget is used up: its processes are ended, and it waits until a person lets it go on.
+    OverBudget {
+        /// In words.
+        why: String,
+    },
+    /// Its agent asks a person for an approval.
+    Asked {
+        /// The approval's id.
+        approval: String,
+    },
+    /// An approval of it was answered, or expired.
+    Answered {
+        /// The approval's id.
+        approval: String,
+        /// Whether the agent may.
+        allow: bool,
+    },
+    /// The gate denied a tool call.
+    Violated {
+        /// The rule.
+        rule: String,
+        /// In words.
+        reason: String,
+        /// What the agent wanted, shortened.
+        command: String,
+        /// The tool, in the vendor's words.
+        tool: String,
+        /// The vendor's id of the call.
+        call: String,
     },
 }
 
@@ -253,6 +563,28 @@ pub enum RunOrder {
         /// Which life.
         instance: InstanceId,
     },
+    /// Halt its tree.
+    Freeze {
+        /// Which life.
+        instance: InstanceId,
+    },
+    /// Let its tree go on.
+    Thaw {
+        /// Which life.
+        instance: InstanceId,
+    },
+    /// Send `Wake` at this time.
+    Wake {
+        /// When (UTC).
+        at: Timestamp,
+    },
+    /// Its agent gets no work until then: the vendor wants it to wait.
+    Limit {
+        /// Until when (UTC).
+        until: Timestamp,
+        /// In words.
+        why: String,
+    },
     /// Its exit is committed.
     Release {
         /// Which life.
@@ -265,6 +597,8 @@ pub enum RunOrder {
 pub struct RunDecision {
     /// The run as it is then.
     pub run: Run,
+    /// The attempt that `streamed` and `usage` belong to; `run` may have begun another already.
+    pub attempt: u32,
     /// Events of its life.
     pub events: Vec<Draft>,
     /// Events of the agent, each to be recorded once by its place in the stream; they come

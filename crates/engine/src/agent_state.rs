@@ -7,6 +7,8 @@ use crate::message::{Message, Reply};
 use crate::tasks::TaskKind;
 use jiff::Timestamp;
 use orkestra_core::agent_state::{AgentInput, AgentState, Pause};
+use orkestra_core::id::RunId;
+use orkestra_core::run::{Run, RunInput};
 use orkestra_store::{AgentStateRow, Error as StoreError};
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -60,12 +62,25 @@ impl Dispatcher {
         if let Some(decision) = known.decide(input, actor, at) {
             gathered.batch.agent(&decision);
             self.remind_of_agent(&decision.state, at);
+            let freed = decision.freed;
             self.agent_states.insert(name.to_owned(), decision.state);
+            if freed {
+                self.wake_runs_of(name, gathered);
+            }
             *self.view.agent_states.write().unwrap_or_else(std::sync::PoisonError::into_inner) =
                 self.agent_states.clone();
         } else if let Some(state) = self.agent_states.get(name) {
             // The clock was set back while it was waited: it is looked at again.
             self.remind_of_agent(&state.clone(), at);
+        }
+    }
+
+    /// Runs that waited for their agent go on.
+    fn wake_runs_of(&mut self, agent: &str, gathered: &mut Gathered) {
+        let waits = |run: &&Run| run.agent == agent && run.instance().is_none();
+        let ids: Vec<RunId> = self.runs.values().filter(waits).map(|run| run.id).collect();
+        for id in ids {
+            self.take_run(id, RunInput::Wake, "daemon", None, gathered);
         }
     }
 

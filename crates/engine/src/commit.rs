@@ -18,14 +18,12 @@ use orkestra_store::{
 use serde_json::json;
 use std::collections::{BTreeMap, BTreeSet};
 
-/// Every run is attempted once in this version; the store keys streams by attempt already.
-const ATTEMPT: u32 = 1;
-
 /// An event on its way, with its place in the raw stream when it came from one.
 #[derive(Debug, Clone)]
 struct Entry {
     draft: Draft,
-    stream: Option<(RunId, u64, u32)>,
+    /// Run, attempt, offset and index.
+    stream: Option<(RunId, u32, u64, u32)>,
     /// What is booked with it: if and only if its place in the stream is new.
     usage: Option<UsageRow>,
     /// Left out; it keeps its place, since causes count places.
@@ -169,17 +167,17 @@ impl Batch {
         // Each usage is told by one event, in the same order.
         let mut usage = decision.usage.iter();
         for (offset, index, draft) in &decision.streamed {
-            let stream = Some((id, *offset, *index));
+            let stream = Some((id, decision.attempt, *offset, *index));
             let mut draft = draft.clone();
             let used = if draft.kind == "run.usage" { usage.next() } else { None };
-            let usage = used.map(|used| books.row(&decision.run, ATTEMPT, used, at));
+            let usage = used.map(|used| books.row(&decision.run, decision.attempt, used, at));
             if let Some(row) = &usage {
                 draft.body["cost_micros"] = json!(row.cost_micros);
                 draft.body["priced"] = json!(row.priced);
             }
             self.entries.push(Entry { draft, stream, usage, left_out: false });
         }
-        self.calls.extend(crate::money::call_of(decision, ATTEMPT));
+        self.calls.extend(crate::money::call_of(decision, decision.attempt));
         self.runs.insert(id, decision.run.clone());
         self.push(decision.events.clone());
     }
@@ -229,8 +227,8 @@ impl Batch {
                 references.push(None);
                 continue;
             }
-            if let Some((run, offset, index)) = entry.stream
-                && !tx.mark_stream(run, ATTEMPT, offset, index)?
+            if let Some((run, attempt, offset, index)) = entry.stream
+                && !tx.mark_stream(run, attempt, offset, index)?
             {
                 references.push(None);
                 continue;

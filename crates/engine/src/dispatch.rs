@@ -16,10 +16,11 @@ use crate::tasks::{TaskKind, Tasks};
 use crate::unit::Units;
 use crate::world::Lent;
 use orkestra_core::approval;
+use orkestra_core::agent_state::AgentInput;
 use orkestra_core::event::{Draft, Topic};
 use orkestra_core::id::{InstanceId, RunId};
 use orkestra_core::job::{self, Jobs};
-use orkestra_core::run::{self, Run, RunDecision, RunInput, RunOrder};
+use orkestra_core::run::{self, Moment, Run, RunDecision, RunInput, RunOrder, Wait};
 use orkestra_core::unit::probe::Question;
 use orkestra_core::unit::spec::UnitName;
 use orkestra_core::unit::{Decision, Fleet, Input, Order, Unit};
@@ -372,7 +373,7 @@ impl Dispatcher {
         }
     }
 
-    fn take_run(
+    pub(crate) fn take_run(
         &mut self,
         id: RunId,
         input: RunInput,
@@ -387,8 +388,11 @@ impl Dispatcher {
             answer_now(reply, Error::UnknownRun(id.to_string()));
             return;
         };
-        let at = self.options.world.now().at;
-        if let Some(decision) = run.decide(input, actor, at) {
+        let world = Arc::clone(&self.options.world);
+        let mut supply = Lent(world.as_ref());
+        let hold = self.hold_of(run);
+        let mut moment = Moment { actor, at: world.now().at, hold, supply: &mut supply };
+        if let Some(decision) = run.decide(input, &mut moment) {
             self.take_run_decision(decision, gathered);
         }
         if let Some(run) = self.runs.get(&id).cloned() {
@@ -396,10 +400,23 @@ impl Dispatcher {
         }
     }
 
+    /// What keeps a new attempt of a run from being begun.
+    fn hold_of(&self, run: &Run) -> Option<Wait> {
+        let pause = self.agent_hold(&run.agent)?;
+        Some(Wait::Agent { until: pause.until, why: pause.why })
+    }
+
     fn take_run_decision(&mut self, decision: RunDecision, gathered: &mut Gathered) {
         let id = decision.run.id;
         let (books, at) = (self.view.books(), self.options.world.now().at);
         gathered.batch.run(&decision, &books, at);
+        for order in &decision.orders {
+            // The agent's row belongs to the same commit: other runs must not begin meanwhile.
+            if let RunOrder::Limit { until, why } = order {
+                let input = AgentInput::Limit { until: *until, why: why.clone() };
+                self.decide_agent(&decision.run.agent, input, "daemon", gathered);
+            }
+        }
         gathered.run_orders.extend(decision.orders.into_iter().map(|order| (id, order)));
         let is_new = !self.runs.contains_key(&id);
         self.runs.insert(id, decision.run.clone());

@@ -11,7 +11,7 @@ use orkestra_core::event::Draft;
 use orkestra_core::id::RunId;
 use orkestra_core::job::Jobs;
 use orkestra_core::job::spec::{Action, JobName, JobSpec};
-use orkestra_core::run::{Run, RunInput, RunState};
+use orkestra_core::run::{Changes, LimitsSpec, Run, RunInput, RunState, Tries};
 use orkestra_core::signal::Signal;
 use orkestra_core::unit::probe::Check;
 use orkestra_core::unit::spec::{UnitName, UnitSpec};
@@ -46,6 +46,8 @@ pub struct NewRun {
     pub target: PathBuf,
     /// Asking twice with one key makes one run.
     pub request_key: Option<String>,
+    /// Limits of this run; they come before those of its agent.
+    pub limits: LimitsSpec,
 }
 
 /// What readers see without asking the dispatcher; only the dispatcher writes it.
@@ -373,6 +375,19 @@ impl Handle {
             ended_at: None,
             last_event_at: None,
             latest: None,
+            attempts: Vec::new(),
+            limits: new.limits.or(agent.spec.limits).limits(),
+            changes: Changes::default(),
+            tries: Tries::default(),
+            next: None,
+            waiting_for: Vec::new(),
+            violations: 0,
+            worked_ms: 0,
+            working_since: None,
+            silent_since: None,
+            conversation_told: false,
+            after_result: false,
+            tokens_before: 0,
         };
         let (run, actor) = (Box::new(run), actor.to_owned());
         self.ask(|reply| Message::CreateRun { run, actor, reply: Some(reply) }).await

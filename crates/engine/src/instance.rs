@@ -21,6 +21,10 @@ pub(crate) enum Control {
     Stop(Signal, Duration),
     /// Send a signal.
     Signal(Signal),
+    /// Halt the tree.
+    Freeze,
+    /// Let the tree go on.
+    Thaw,
     /// The exit is committed.
     Release,
 }
@@ -97,6 +101,14 @@ pub(crate) async fn obey(handle: &InstanceHandle, control: Control) -> bool {
         }
         Control::Signal(signal) => {
             handle.signal(signal.number()).await;
+            false
+        }
+        Control::Freeze => {
+            handle.freeze().await;
+            false
+        }
+        Control::Thaw => {
+            handle.thaw().await;
             false
         }
         Control::Release => {

@@ -14,7 +14,7 @@ use actor::Actor;
 use orkestra_core::id::{InstanceId, RunId};
 use orkestra_core::job::spec::{Action, JobName, JobSpec};
 use orkestra_core::job::{Asked, Current, Decision, Input, Job, Jobs, Order, Record};
-use orkestra_core::run::{Run, RunInput, RunState};
+use orkestra_core::run::{LimitsSpec, Run, RunInput, RunState};
 use orkestra_core::signal::Signal;
 use orkestra_host::instance::{InstanceEvents, InstanceHandle};
 use std::collections::{BTreeMap, HashMap};
@@ -56,12 +56,14 @@ fn asker(run: &Run) -> Option<(JobName, InstanceId)> {
 /// How a run ended, for the job that asked for it.
 fn result_of(run: &Run) -> Option<Result<Option<String>, String>> {
     match &run.state {
-        RunState::Reported => Some(Ok(Some(run.why()))),
-        RunState::Failed { why } => Some(Err(why.clone())),
+        RunState::Reported | RunState::Verified => Some(Ok(Some(run.why()))),
+        RunState::Refuted { why } | RunState::Failed { why } => Some(Err(why.clone())),
         RunState::Cancelled => Some(Err("Its run was cancelled by hand.".to_owned())),
         RunState::Preparing
         | RunState::Starting { .. }
         | RunState::Running { .. }
+        | RunState::Paused { .. }
+        | RunState::Suspended { .. }
         | RunState::Stopping { .. } => None,
     }
 }
@@ -228,6 +230,7 @@ impl JobActors {
                     agent: agent.clone(),
                     target: PathBuf::from(target),
                     request_key: Some(request_key(name, instance)),
+                    limits: LimitsSpec::default(),
                 };
                 let (handle, who) = (self.handle.clone(), format!("job:{name}"));
                 self.spawn(name, instance, async move {

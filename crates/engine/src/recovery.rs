@@ -181,7 +181,7 @@ async fn load(
     let (units, runs, job_rows) = options
         .store
         .read(|read| {
-            let runs = read.runs_in(&["preparing", "starting", "running", "stopping"])?;
+            let runs = read.runs_in(&RunState::ACTIVE)?;
             Ok((read.units()?, runs, read.jobs()?))
         })
         .await
@@ -411,8 +411,16 @@ async fn take_over_run(
     first: &mut Vec<Message>,
 ) {
     let Some(instance) = run.instance() else {
-        if run.state == RunState::Preparing {
-            dispatcher.run_actors.prepare(run);
+        match run.state {
+            RunState::Preparing => dispatcher.run_actors.prepare(run),
+            // Its time may have come, and else its clock is set again.
+            RunState::Suspended { .. } => first.push(Message::Run {
+                id: run.id,
+                input: RunInput::Wake,
+                actor: "daemon".to_owned(),
+                reply: None,
+            }),
+            _ => {}
         }
         return;
     };
@@ -442,9 +450,7 @@ async fn take_over_run(
             dispatcher.run_actors.adopt(run, instance, handle, events);
         }
         Adopted::Superseded { .. } | Adopted::Missing if never_started => {
-            tell(RunInput::StartAgain {
-                instance: InstanceId::new(dispatcher.options.world.uuid()),
-            });
+            tell(RunInput::StartAgain);
         }
         Adopted::Superseded { .. } | Adopted::Missing => {
             let exit = lost_exit("lost", now.at);

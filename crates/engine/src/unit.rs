@@ -293,6 +293,8 @@ impl Actor {
                 self.noted(notice).await;
                 false
             }
+            // Nobody freezes units.
+            InstanceEvent::CannotFreeze => false,
             InstanceEvent::Unreachable => {
                 tracing::error!(unit = %name, "Its shim does not answer; it is asked on.");
                 false

@@ -33,6 +33,8 @@ pub(crate) enum Request {
     Hello { term: u64 },
     Status,
     Signal(i32),
+    Freeze,
+    Thaw,
     Stop { grace_ms: u64, signal: Option<i32> },
     Release,
     Malformed,
@@ -57,6 +59,8 @@ fn parse(line: &[u8]) -> Request {
             Some(grace_ms) => Request::Stop { grace_ms, signal: count().and_then(signal_number) },
             None => Request::Malformed,
         },
+        b"freeze" => Request::Freeze,
+        b"thaw" => Request::Thaw,
         b"release" => Request::Release,
         _ => Request::Unknown,
     }

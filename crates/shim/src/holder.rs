@@ -72,6 +72,8 @@ struct Holder<'a> {
     /// Everybody below was asked to go; this waits until the leader is dead.
     asked_all: bool,
     killed: bool,
+    /// The tree was halted, and not let go on since.
+    frozen: bool,
     survivors: usize,
     exit: Option<Exit>,
     record_at: Option<u64>,
@@ -121,6 +123,7 @@ impl<'a> Holder<'a> {
             reason: "exited",
             asked_all: false,
             killed: false,
+            frozen: false,
             survivors: 0,
             exit: None,
             record_at: None,
@@ -346,6 +349,24 @@ impl<'a> Holder<'a> {
             for signal in both {
                 sys::kill(-self.leader, signal);
             }
+            // A halted tree must be able to hear it, whatever sessions its members made.
+            if core::mem::take(&mut self.frozen) {
+                self.tree.thaw(0);
+            }
+        }
+    }
+
+    /// Halts the tree, or lets it go on; one that is to end is not halted any more.
+    fn freeze(&mut self, freeze: bool) {
+        if self.leader == 0 || self.phase != Phase::Alive {
+            return;
+        }
+        self.frozen = freeze;
+        let except = self.dead_leader();
+        if freeze {
+            self.tree.freeze(except);
+        } else {
+            self.tree.thaw(except);
         }
     }
 
@@ -495,6 +516,8 @@ impl<'a> Holder<'a> {
                         sys::kill(self.leader, signal);
                     }
                 }
+                Request::Freeze => self.freeze(true),
+                Request::Thaw => self.freeze(false),
                 Request::Stop { grace_ms, signal } => {
                     self.stop(grace_ms, signal.unwrap_or(self.options.stop_signal));
                 }

@@ -98,8 +98,9 @@ impl Tree {
         }
     }
 
-    /// Kills the whole tree. It is frozen first, so that nobody forks away during the walk.
-    pub(crate) fn kill_all(&mut self, except: i32) {
+    /// Halts every descendant, again and again until a walk finds nobody new: who forks meanwhile
+    /// does not get away.
+    pub(crate) fn freeze(&mut self, except: i32) {
         self.frozen_len = 0;
         for _ in 0..FREEZE_ROUNDS {
             self.walk(except);
@@ -118,6 +119,19 @@ impl Tree {
                 break;
             }
         }
+    }
+
+    /// Lets every descendant go on.
+    pub(crate) fn thaw(&mut self, except: i32) {
+        self.walk(except);
+        for pid in self.list() {
+            self.signal_one(*pid, libc::SIGCONT);
+        }
+    }
+
+    /// Kills the whole tree. It is frozen first, so that nobody forks away during the walk.
+    pub(crate) fn kill_all(&mut self, except: i32) {
+        self.freeze(except);
         for pid in self.list() {
             self.signal_one(*pid, libc::SIGKILL);
         }

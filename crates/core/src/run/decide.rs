@@ -1,12 +1,23 @@
-//! What follows from an input to a run.
+//! What follows from an input to a run: where each kind of input goes, and what all share.
 
-use super::{ChangedFile, Run, RunDecision, RunInput, RunOrder, RunState, Streamed, Worktree};
-use crate::agent::{AgentEvent, Usage};
+use super::{Run, RunDecision, RunInput, RunOrder, RunState, Wait, since_ms};
 use crate::event::{Cause, Draft, Topic};
-use crate::id::InstanceId;
-use crate::unit::Exit;
+use crate::unit::Supply;
 use jiff::Timestamp;
 use serde_json::{Value, json};
+
+/// With what a decision is made.
+pub struct Moment<'a> {
+    /// Who.
+    pub actor: &'a str,
+    /// When (UTC).
+    pub at: Timestamp,
+    /// What keeps new attempts of this run from being begun, if anything: its agent is held back,
+    /// a budget is used up.
+    pub hold: Option<Wait>,
+    /// Fresh ids and chance.
+    pub supply: &'a mut dyn Supply,
+}
 
 /// What follows from somebody asking for a run.
 pub fn create(run: Run, actor: &str) -> RunDecision {
@@ -14,58 +25,81 @@ pub fn create(run: Run, actor: &str) -> RunDecision {
         "target": run.target});
     let event = draft(&run, "run.created", actor, body).because(Cause::Root);
     let orders = vec![RunOrder::Prepare];
-    RunDecision { run, events: vec![event], streamed: Vec::new(), usage: Vec::new(), orders }
+    RunDecision {
+        run,
+        attempt: 1,
+        events: vec![event],
+        streamed: Vec::new(),
+        usage: Vec::new(),
+        orders,
+    }
 }
 
 impl Run {
     /// What follows from `input`; `None` when it is late or changes nothing.
-    pub fn decide(&self, input: RunInput, actor: &str, at: Timestamp) -> Option<RunDecision> {
+    pub fn decide(&self, input: RunInput, moment: &mut Moment<'_>) -> Option<RunDecision> {
         let mut turn = Turn {
             out: RunDecision {
                 run: self.clone(),
+                attempt: self.attempt_number(),
                 events: Vec::new(),
                 streamed: Vec::new(),
                 usage: Vec::new(),
                 orders: Vec::new(),
             },
-            actor,
-            at,
+            moment,
         };
         let changes = match input {
-            RunInput::Prepared { worktree, instance } => turn.prepared(worktree, instance),
+            RunInput::Prepared { worktree } => turn.prepared(worktree),
             RunInput::Refused { why } => turn.refused(why),
             RunInput::Started { instance, pid, adopted } => turn.started(instance, pid, adopted),
             RunInput::Streamed { instance, records, offset } => {
-                self.instance() == Some(instance) && turn.streamed(records, offset)
+                self.instance() == Some(instance) && turn.heard(records, offset)
             }
-            RunInput::Exited { instance, exit, records, files } => {
+            RunInput::Exited { instance, exit, records, files, trouble } => {
                 if self.instance() == Some(instance) {
-                    turn.exited(instance, exit, records, files);
+                    turn.exited(instance, exit, records, files, trouble);
                 } else {
                     turn.out.orders.push(RunOrder::Release { instance });
                 }
                 true
             }
             RunInput::Cancel => turn.cancel(),
-            RunInput::StartAgain { instance } => turn.start_again(instance),
+            RunInput::StartAgain => turn.start_again(),
+            RunInput::Pause => turn.pause(),
+            RunInput::NotFrozen { instance, why } => turn.not_frozen(instance, why),
+            RunInput::Resume => turn.resume(),
+            RunInput::Wake => turn.wake(),
+            RunInput::Answer(answer) => turn.answer(answer),
+            RunInput::Measured { instance, memory } => {
+                self.instance() == Some(instance) && turn.measured(memory)
+            }
+            RunInput::OverBudget { why } => turn.over_budget(why),
+            RunInput::Asked { approval } => turn.asked(approval),
+            RunInput::Answered { approval, allow } => turn.answered(&approval, allow),
+            RunInput::Violated { rule, reason, command, tool, call } => {
+                let body = json!({"rule": rule, "reason": reason, "command": command,
+                    "tool": tool, "call": call});
+                turn.violated(body)
+            }
         };
         changes.then_some(turn.out)
     }
 }
 
-struct Turn<'a> {
-    out: RunDecision,
-    actor: &'a str,
-    at: Timestamp,
+/// One decision in the making.
+pub(super) struct Turn<'a, 'm> {
+    pub(super) out: RunDecision,
+    pub(super) moment: &'a mut Moment<'m>,
 }
 
-fn draft(run: &Run, kind: &str, actor: &str, body: Value) -> Draft {
+pub(super) fn draft(run: &Run, kind: &str, actor: &str, body: Value) -> Draft {
     let cause = run.latest.map_or(Cause::Root, Cause::Event);
     Draft::new(kind, Topic::Run, &run.id.to_string(), actor, body).because(cause)
 }
 
-impl Turn<'_> {
-    fn event(&mut self, kind: &str, actor: &str, body: Value) {
+impl Turn<'_, '_> {
+    pub(super) fn event(&mut self, kind: &str, actor: &str, body: Value) {
         let mut draft = draft(&self.out.run, kind, actor, body);
         if let Some(last) = self.out.events.len().checked_sub(1) {
             draft = draft.because(Cause::Earlier(last));
@@ -73,237 +107,32 @@ impl Turn<'_> {
         self.out.events.push(draft);
     }
 
-    fn prepared(&mut self, worktree: Worktree, instance: InstanceId) -> bool {
-        if self.out.run.state != RunState::Preparing {
-            return false;
-        }
-        let body = json!({"worktree": worktree, "instance": instance});
-        self.event("run.prepared", "daemon", body);
-        self.out.run.worktree = Some(worktree);
-        self.out.run.state = RunState::Starting { instance };
-        self.out.orders.push(RunOrder::Launch { instance });
-        true
+    /// An event that a person, or whoever asked, is the actor of.
+    pub(super) fn asked_for(&mut self, kind: &str, body: Value) {
+        let actor = self.moment.actor.to_owned();
+        self.event(kind, &actor, body);
     }
 
-    fn refused(&mut self, why: String) -> bool {
-        match self.out.run.state {
-            RunState::Preparing => self.finish(RunState::Failed { why }),
-            RunState::Starting { instance } => {
-                self.out.orders.push(RunOrder::Release { instance });
-                self.finish(RunState::Failed { why });
-            }
-            RunState::Stopping { instance, pid: None } => {
-                self.out.orders.push(RunOrder::Release { instance });
-                self.finish(RunState::Cancelled);
-            }
-            // What runs was not refused; its own exit ends it.
-            RunState::Running { .. }
-            | RunState::Stopping { pid: Some(_), .. }
-            | RunState::Reported
-            | RunState::Failed { .. }
-            | RunState::Cancelled => return false,
-        }
-        true
-    }
-
-    fn started(&mut self, instance: InstanceId, pid: u32, adopted: bool) -> bool {
-        let kind = if adopted { "run.adopted" } else { "run.started" };
-        let body = json!({"instance": instance, "pid": pid});
-        match self.out.run.state {
-            RunState::Starting { instance: current } if current == instance => {
-                self.event(kind, "daemon", body);
-                self.out.run.started_at.get_or_insert(self.at);
-                self.out.run.state = RunState::Running { instance, pid };
-                true
-            }
-            RunState::Running { instance: current, .. } if current == instance && adopted => {
-                self.event(kind, "daemon", body);
-                self.out.run.state = RunState::Running { instance, pid };
-                true
-            }
-            RunState::Stopping { instance: current, pid: known }
-                if current == instance && (known.is_none() || adopted) =>
-            {
-                // It ran for a moment, and the journal says so; the stop goes on.
-                self.event(kind, "daemon", body);
-                self.out.run.started_at.get_or_insert(self.at);
-                self.out.run.state = RunState::Stopping { instance, pid: Some(pid) };
-                if adopted {
-                    self.out.orders.push(RunOrder::Stop { instance });
-                }
-                true
-            }
-            RunState::Preparing
-            | RunState::Starting { .. }
-            | RunState::Running { .. }
-            | RunState::Stopping { .. }
-            | RunState::Reported
-            | RunState::Failed { .. }
-            | RunState::Cancelled => false,
-        }
-    }
-
-    /// Records what the agent said. A stream that is read again, as after a crash of the daemon,
-    /// is counted once: lines that begin before the committed offset are known.
-    ///
-    /// The offset alone may move without an event: it is a cursor, not a state, and lines without
-    /// events (token deltas) would otherwise be read again for ever.
-    fn streamed(&mut self, records: Vec<Streamed>, offset: u64) -> bool {
-        let actor = format!("agent:{}", self.out.run.agent);
-        let committed = self.out.run.offset;
-        let mut any = false;
-        for Streamed { offset, index, event } in records {
-            if offset < committed {
-                continue;
-            }
-            any = true;
-            let run = &mut self.out.run;
-            run.events += 1;
-            run.last_event_at = Some(self.at);
-            match &event {
-                AgentEvent::Usage(usage) => {
-                    add(&mut run.usage, usage);
-                    self.out.usage.push(usage.clone());
-                }
-                AgentEvent::Ended(ended) => run.ended = Some(ended.clone()),
-                AgentEvent::Raw { .. } => run.raw_lines += 1,
-                AgentEvent::Started { .. }
-                | AgentEvent::Text { .. }
-                | AgentEvent::Thinking { .. }
-                | AgentEvent::Plan { .. }
-                | AgentEvent::ToolCall { .. }
-                | AgentEvent::ToolResult { .. }
-                | AgentEvent::FileChange { .. }
-                | AgentEvent::PermissionRequest { .. }
-                | AgentEvent::PermissionDenied(_)
-                | AgentEvent::Milestone { .. }
-                | AgentEvent::Progress { .. }
-                | AgentEvent::Blocker { .. }
-                | AgentEvent::Finding { .. }
-                | AgentEvent::ReviewRequest { .. }
-                | AgentEvent::Question { .. }
-                | AgentEvent::Retry { .. }
-                | AgentEvent::Error { .. }
-                | AgentEvent::Warning { .. } => {}
-            }
-            let body = serde_json::to_value(&event).unwrap_or(Value::Null);
-            let draft = draft(run, event.kind(), &actor, body);
-            self.out.streamed.push((offset, index, draft));
-        }
-        self.out.run.offset = committed.max(offset);
-        any || offset > committed
-    }
-
-    fn exited(
-        &mut self,
-        instance: InstanceId,
-        exit: Exit,
-        records: Vec<Streamed>,
-        files: Option<Vec<ChangedFile>>,
-    ) {
-        let offset = self.out.run.offset;
-        self.streamed(records, offset);
-        self.out.orders.push(RunOrder::Release { instance });
-        let cancelled = matches!(self.out.run.state, RunState::Stopping { .. });
+    /// Takes a new state; working time is counted while it is `running`.
+    pub(super) fn become_state(&mut self, state: RunState) {
+        let at = self.moment.at;
         let run = &mut self.out.run;
-        run.files = files;
-        run.exit = Some(exit.clone());
-        let state = match run.ended.as_ref() {
-            Some(ended) if ended.ok => RunState::Reported,
-            _ if cancelled => RunState::Cancelled,
-            Some(ended) => RunState::Failed {
-                why: ended
-                    .error
-                    .clone()
-                    .unwrap_or_else(|| format!("The agent {}.", exit.in_words())),
-            },
-            None => RunState::Failed { why: format!("The agent {}.", exit.in_words()) },
-        };
-        self.finish(state);
-    }
-
-    fn cancel(&mut self) -> bool {
-        match self.out.run.state {
-            RunState::Preparing => {
-                self.event("run.cancel_requested", self.actor, json!({}));
-                self.finish(RunState::Cancelled);
-                true
-            }
-            RunState::Starting { instance } => {
-                self.event("run.cancel_requested", self.actor, json!({}));
-                self.out.run.state = RunState::Stopping { instance, pid: None };
-                self.out.orders.push(RunOrder::Stop { instance });
-                true
-            }
-            RunState::Running { instance, pid } => {
-                self.event("run.cancel_requested", self.actor, json!({}));
-                self.out.run.state = RunState::Stopping { instance, pid: Some(pid) };
-                self.out.orders.push(RunOrder::Stop { instance });
-                true
-            }
-            RunState::Stopping { .. }
-            | RunState::Reported
-            | RunState::Failed { .. }
-            | RunState::Cancelled => false,
+        let was = matches!(run.state, RunState::Running { .. });
+        let is = matches!(state, RunState::Running { .. });
+        if was && !is {
+            run.worked_ms = run.worked_ms(at);
+            run.working_since = None;
         }
-    }
-
-    fn start_again(&mut self, instance: InstanceId) -> bool {
-        match self.out.run.state {
-            RunState::Starting { instance: earlier } => {
-                self.event("run.start_repeated", "daemon", json!({"instance": instance}));
-                self.out.run.state = RunState::Starting { instance };
-                self.out.orders.push(RunOrder::Release { instance: earlier });
-                self.out.orders.push(RunOrder::Launch { instance });
-                true
-            }
-            RunState::Stopping { instance: earlier, .. } => {
-                self.out.orders.push(RunOrder::Release { instance: earlier });
-                self.finish(RunState::Cancelled);
-                true
-            }
-            RunState::Preparing
-            | RunState::Running { .. }
-            | RunState::Reported
-            | RunState::Failed { .. }
-            | RunState::Cancelled => false,
+        if is && !was {
+            run.working_since = Some(at);
         }
+        run.state = state;
     }
 
-    fn finish(&mut self, state: RunState) {
-        self.out.run.state = state;
-        self.out.run.ended_at = Some(self.at);
+    /// For how long nothing was heard, in milliseconds; breaks do not count.
+    pub(super) fn quiet_ms(&self) -> u64 {
         let run = &self.out.run;
-        let body = json!({
-            "state": run.state_word(),
-            "why": run.why(),
-            "summary": run.ended.as_ref().map(|ended| &ended.summary),
-            "usage": run.usage,
-            "events": run.events,
-            "raw_lines": run.raw_lines,
-            "files": run.files,
-            "exit": run.exit.as_ref().map(|exit| json!({"code": exit.code,
-                "signal": exit.signal, "reason": exit.reason})),
-        });
-        self.event("run.ended", "daemon", body);
+        let since = [run.working_since.or(run.started_at), run.last_event_at];
+        since.into_iter().flatten().max().map_or(0, |since| since_ms(since, self.moment.at))
     }
-}
-
-/// Adds up over models; a sum over several models has no model of its own.
-fn add(total: &mut Option<Usage>, usage: &Usage) {
-    let Some(sum) = total else {
-        *total = Some(usage.clone());
-        return;
-    };
-    if sum.model != usage.model {
-        sum.model = None;
-    }
-    sum.fresh_input = sum.fresh_input.saturating_add(usage.fresh_input);
-    sum.cache_read = sum.cache_read.saturating_add(usage.cache_read);
-    sum.cache_write = sum.cache_write.saturating_add(usage.cache_write);
-    sum.output = sum.output.saturating_add(usage.output);
-    sum.cost_usd = match (sum.cost_usd, usage.cost_usd) {
-        (Some(a), Some(b)) => Some(a + b),
-        (a, b) => a.or(b),
-    };
 }

@@ -3,12 +3,13 @@
 mod property;
 
 use super::{
-    ChangedFile, Run, RunDecision, RunInput, RunOrder, RunState, Streamed, Worktree, create,
+    ChangedFile, Limits, Moment, Run, RunDecision, RunInput, RunOrder, RunState, Streamed, Tries,
+    Worktree, create,
 };
 use crate::agent::{AgentEvent, Ended, RawReason, Usage};
 use crate::event::{Cause, EventRef, Topic};
 use crate::id::{EventId, InstanceId, RunId};
-use crate::unit::Exit;
+use crate::unit::{Exit, Supply};
 use jiff::Timestamp;
 use uuid::Uuid;
 
@@ -41,17 +42,44 @@ fn run() -> Run {
         ended_at: None,
         last_event_at: None,
         latest: None,
+        attempts: Vec::new(),
+        limits: Limits::default(),
+        changes: super::Changes::default(),
+        tries: Tries::default(),
+        next: None,
+        waiting_for: Vec::new(),
+        violations: 0,
+        worked_ms: 0,
+        working_since: None,
+        silent_since: None,
+        conversation_told: false,
+        after_result: false,
+        tokens_before: 0,
     }
 }
 
-fn prepared(number: u128) -> RunInput {
+/// Lives in their order: the attempt of number N gets life N, ids of conversations are far away.
+struct Lives(u128);
+
+impl Supply for Lives {
+    fn instance(&mut self) -> InstanceId {
+        self.0 += 1;
+        life(self.0)
+    }
+
+    fn draw(&mut self) -> f64 {
+        0.0
+    }
+}
+
+fn prepared() -> RunInput {
     let worktree = Worktree {
         path: "/w".to_owned(),
         branch: "b".to_owned(),
         base: "c".to_owned(),
         uncommitted: 0,
     };
-    RunInput::Prepared { worktree, instance: life(number) }
+    RunInput::Prepared { worktree }
 }
 
 fn started(number: u128, adopted: bool) -> RunInput {
@@ -78,7 +106,7 @@ fn exit(code: i32) -> Exit {
 
 fn exited(number: u128, code: i32, records: Vec<Streamed>) -> RunInput {
     let files = Some(vec![ChangedFile { path: "f".to_owned(), status: "M".to_owned() }]);
-    RunInput::Exited { instance: life(number), exit: exit(code), records, files }
+    RunInput::Exited { instance: life(number), exit: exit(code), records, files, trouble: None }
 }
 
 fn text(offset: u64, index: u32) -> Streamed {
@@ -115,7 +143,19 @@ fn streamed(number: u128, records: Vec<Streamed>, offset: u64) -> RunInput {
 
 /// Commits what an input leads to.
 fn feed(run: &mut Run, input: RunInput) -> Option<RunDecision> {
-    let decision = run.decide(input, "person:test", AT)?;
+    feed_at(run, input, AT, None)
+}
+
+/// The same at another time, or while something holds new attempts back.
+fn feed_at(
+    run: &mut Run,
+    input: RunInput,
+    at: Timestamp,
+    hold: Option<super::Wait>,
+) -> Option<RunDecision> {
+    let mut supply = Lives(run.attempts.last().map_or(0, |last| last.instance.uuid().as_u128()));
+    let mut moment = Moment { actor: "person:test", at, hold, supply: &mut supply };
+    let decision = run.decide(input, &mut moment)?;
     check(run, &decision);
     *run = decision.run.clone();
     if !decision.events.is_empty() {
@@ -133,7 +173,8 @@ fn check(before: &Run, decision: &RunDecision) {
     let mut known = after.clone();
     known.offset = before.offset;
     assert!(told || known == *before, "a silent change to {}", after.state_word());
-    assert!(before.offset <= after.offset, "the cursor goes back");
+    let same_attempt = before.attempts.len() == after.attempts.len();
+    assert!(before.offset <= after.offset || !same_attempt, "the cursor goes back");
     let drafts = decision.streamed.iter().map(|(_, _, draft)| draft).chain(&decision.events);
     for draft in drafts {
         assert_eq!((draft.topic, draft.version), (Topic::Run, 1));
@@ -154,7 +195,8 @@ fn check(before: &Run, decision: &RunDecision) {
     let ends = decision.events.iter().filter(|draft| draft.kind == "run.ended").count();
     assert_eq!(ends, usize::from(!before.is_over() && after.is_over()), "ended once");
     assert_eq!(after.is_over(), after.ended_at.is_some());
-    if before.is_over() {
+    assert!(before.tokens() <= after.tokens(), "usage goes back");
+    if before.is_over() && after.is_over() {
         assert!(!told && before == after, "nothing happens after the end");
     }
     for order in &decision.orders {
@@ -162,7 +204,12 @@ fn check(before: &Run, decision: &RunDecision) {
             RunOrder::Launch { instance } => {
                 assert_eq!(after.state, RunState::Starting { instance: *instance });
             }
-            RunOrder::Stop { instance } => assert_eq!(after.instance(), Some(*instance)),
+            RunOrder::Stop { instance }
+            | RunOrder::Freeze { instance }
+            | RunOrder::Thaw { instance } => assert_eq!(after.instance(), Some(*instance)),
+            RunOrder::Wake { .. } | RunOrder::Limit { .. } => {
+                assert!(matches!(after.state, RunState::Suspended { .. }));
+            }
             RunOrder::Release { instance } => assert_ne!(after.instance(), Some(*instance)),
             RunOrder::Prepare => panic!("it is prepared when it is made"),
         }
@@ -177,11 +224,11 @@ fn state(word: &str) -> Run {
     let mut run = run();
     let inputs = match word {
         "preparing" => vec![],
-        "starting" => vec![prepared(1)],
-        "running" => vec![prepared(1), started(1, false)],
-        "stopping, never ran" => vec![prepared(1), RunInput::Cancel],
-        "stopping" => vec![prepared(1), started(1, false), RunInput::Cancel],
-        "reported" => vec![prepared(1), started(1, false), exited(1, 0, vec![done(0, true)])],
+        "starting" => vec![prepared()],
+        "running" => vec![prepared(), started(1, false)],
+        "stopping, never ran" => vec![prepared(), RunInput::Cancel],
+        "stopping" => vec![prepared(), started(1, false), RunInput::Cancel],
+        "reported" => vec![prepared(), started(1, false), exited(1, 0, vec![done(0, true)])],
         "failed" => vec![refused()],
         "cancelled" => vec![RunInput::Cancel],
         other => panic!("no state {other}"),
@@ -206,7 +253,11 @@ fn follows(from: &str, input: RunInput) -> String {
             RunOrder::Prepare => "prepare".to_owned(),
             RunOrder::Launch { instance } => format!("launch{}", instance.uuid().as_u128()),
             RunOrder::Stop { instance } => format!("stop{}", instance.uuid().as_u128()),
+            RunOrder::Freeze { instance } => format!("freeze{}", instance.uuid().as_u128()),
+            RunOrder::Thaw { instance } => format!("thaw{}", instance.uuid().as_u128()),
             RunOrder::Release { instance } => format!("release{}", instance.uuid().as_u128()),
+            RunOrder::Wake { .. } => "wake".to_owned(),
+            RunOrder::Limit { .. } => "limit".to_owned(),
         })
         .collect();
     format!("{} [{}] [{}]", run.state_word(), kinds.join(" "), orders.join(" "))
@@ -223,14 +274,14 @@ fn asking_makes_a_run_and_has_it_prepared() {
 
 #[test]
 fn every_state_meets_every_input() {
-    let again = || RunInput::StartAgain { instance: life(2) };
+    let again = || RunInput::StartAgain;
     for (from, input, then) in [
-        ("preparing", prepared(1), "starting [prepared] [launch1]"),
+        ("preparing", prepared(), "starting [prepared] [launch1]"),
         ("preparing", refused(), "failed [ended] []"),
         ("preparing", started(1, false), "nothing"),
         ("preparing", RunInput::Cancel, "cancelled [cancel_requested ended] []"),
         ("preparing", again(), "nothing"),
-        ("starting", prepared(2), "nothing"),
+        ("starting", prepared(), "nothing"),
         ("starting", refused(), "failed [ended] [release1]"),
         ("starting", started(1, false), "running [started] []"),
         ("starting", started(1, true), "running [adopted] []"),
@@ -264,13 +315,14 @@ fn every_state_meets_every_input() {
             exited(1, 1, vec![done(0, false)]),
             "cancelled [agent_ended ended] [release1]",
         ),
-        ("stopping", exited(1, 0, vec![done(0, true)]), "reported [agent_ended ended] [release1]"),
+        // Who cancelled it wants no checks of what was done meanwhile.
+        ("stopping", exited(1, 0, vec![done(0, true)]), "cancelled [agent_ended ended] [release1]"),
         ("stopping", RunInput::Cancel, "nothing"),
         ("reported", RunInput::Cancel, "nothing"),
         ("reported", exited(1, 0, vec![]), "reported [] [release1]"),
-        ("failed", prepared(1), "nothing"),
+        ("failed", prepared(), "nothing"),
         ("failed", refused(), "nothing"),
-        ("cancelled", prepared(1), "nothing"),
+        ("cancelled", prepared(), "nothing"),
         ("cancelled", started(1, false), "nothing"),
         ("cancelled", streamed(1, vec![text(0, 0)], 9), "nothing"),
         ("cancelled", again(), "nothing"),
@@ -283,10 +335,10 @@ fn every_state_meets_every_input() {
 fn why_it_ended_is_told_in_words() {
     for (inputs, why) in [
         (vec![refused()], "no room"),
-        (vec![prepared(1), exited(1, 3, vec![])], "The agent exited with code 3."),
-        (vec![prepared(1), exited(1, 0, vec![done(0, false)])], "gave up"),
+        (vec![prepared(), exited(1, 3, vec![])], "The agent exited with code 3."),
+        (vec![prepared(), exited(1, 0, vec![done(0, false)])], "gave up"),
         (
-            vec![prepared(1), exited(1, 0, vec![done(0, true)])],
+            vec![prepared(), exited(1, 0, vec![done(0, true)])],
             "The agent says it is done; nothing has checked it.",
         ),
     ] {

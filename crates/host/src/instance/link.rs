@@ -131,6 +131,7 @@ pub(super) fn start(
         events,
         pending: VecDeque::new(),
         stop: None,
+        frozen: None,
         started: matches!(known, Some(Said::Running { .. } | Said::Stopping { .. })),
         ended: matches!(known, Some(Said::Exited(_) | Said::Failed(_))),
         silent: false,
@@ -152,6 +153,8 @@ struct Link {
     pending: VecDeque<InstanceEvent>,
     /// A stop is said again after a broken connection: it may not have arrived.
     stop: Option<(Instant, Option<i32>)>,
+    /// The last word about halting; said again for the same reason.
+    frozen: Option<bool>,
     started: bool,
     ended: bool,
     silent: bool,
@@ -184,6 +187,7 @@ impl Link {
                 },
                 request = self.requests.recv(), if self.handles => match request {
                     Some(Control::Signal(signal)) => self.say(&format!("signal {signal}\n")).await,
+                    Some(Control::Freeze(freeze)) => self.freeze(freeze).await,
                     Some(Control::Stop { grace, signal }) => self.stop(grace, signal).await,
                     Some(Control::Release(answer)) => {
                         let result = Box::pin(self.release()).await;
@@ -257,6 +261,7 @@ impl Link {
             }
             Said::Output { stdout, stderr } => self.tell(InstanceEvent::Output { stdout, stderr }),
             Said::Notice(notice) => self.tell(InstanceEvent::Notice(notice)),
+            Said::CannotFreeze => self.tell(InstanceEvent::CannotFreeze),
             Said::Failed(failure) => self.end(InstanceEvent::Failed(failure)),
             Said::Exited(exit) => self.end(InstanceEvent::Exited(exit)),
             Said::Refused { term } => {
@@ -278,6 +283,11 @@ impl Link {
         }
     }
 
+    async fn freeze(&mut self, freeze: bool) {
+        self.frozen = Some(freeze);
+        self.say(freeze_line(freeze)).await;
+    }
+
     async fn stop(&mut self, grace: Duration, signal: Option<i32>) {
         let deadline = Instant::now() + grace;
         if self.stop.is_none_or(|(earlier, _)| deadline < earlier) {
@@ -296,6 +306,9 @@ impl Link {
             Ok(Reached::Yes(connection, state)) => {
                 self.connection = Some(connection);
                 self.silent = false;
+                if let Some(freeze) = self.frozen {
+                    self.say(freeze_line(freeze)).await;
+                }
                 if let Some((deadline, signal)) = self.stop {
                     let left = deadline.saturating_duration_since(Instant::now());
                     self.say(&stop_line(left, signal)).await;
@@ -359,6 +372,10 @@ async fn let_go(connection: &mut Connection) -> Result<(), Error> {
         }
     }
     Ok(())
+}
+
+fn freeze_line(freeze: bool) -> &'static str {
+    if freeze { "freeze\n" } else { "thaw\n" }
 }
 
 fn stop_line(grace: Duration, signal: Option<i32>) -> String {

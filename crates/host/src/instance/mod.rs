@@ -116,6 +116,8 @@ pub enum InstanceEvent {
     },
     /// The process says something about itself. What still holds is said again to a new daemon.
     Notice(Notice),
+    /// The shim is of an older version and cannot halt a tree.
+    CannotFreeze,
     /// The leader ended and its tree is empty.
     Exited(Exit),
     /// The shim is gone without a word: see [`stop_marked`].
@@ -144,7 +146,12 @@ impl InstanceEvents {
 #[derive(Debug)]
 enum Control {
     Signal(i32),
-    Stop { grace: Duration, signal: Option<i32> },
+    /// Halt the tree, or let it go on.
+    Freeze(bool),
+    Stop {
+        grace: Duration,
+        signal: Option<i32>,
+    },
     Release(oneshot::Sender<Result<(), Error>>),
 }
 
@@ -171,6 +178,17 @@ impl InstanceHandle {
     /// Signals the leader. An instance that has ended needs none: that is no error.
     pub async fn signal(&self, signal: i32) {
         let _ = self.control.send(Control::Signal(signal)).await;
+    }
+
+    /// Halts the whole tree: every process that descends from the leader, whatever session it
+    /// made. A shim that cannot is an event.
+    pub async fn freeze(&self) {
+        let _ = self.control.send(Control::Freeze(true)).await;
+    }
+
+    /// Lets the tree go on.
+    pub async fn thaw(&self) {
+        let _ = self.control.send(Control::Freeze(false)).await;
     }
 
     /// Stops the whole tree: signal (or the unit's own), grace, then SIGKILL. The end comes as

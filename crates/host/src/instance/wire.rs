@@ -37,6 +37,8 @@ pub(super) enum Said {
         term: u64,
     },
     NotEnded,
+    /// An older shim does not know the word.
+    CannotFreeze,
     /// Said by a newer shim: not for us.
     Unknown,
 }
@@ -89,6 +91,7 @@ pub(super) fn parse(line: &str) -> Said {
         ["exited", pairs @ ..] => exit(pairs.iter().copied()).map(Said::Exited),
         ["refused", term, ..] => term.parse().ok().map(|term| Said::Refused { term }),
         ["error", "not-ended", ..] => Some(Said::NotEnded),
+        ["error", "unknown", "freeze", ..] => Some(Said::CannotFreeze),
         _ => None,
     };
     said.unwrap_or(Said::Unknown)

@@ -305,6 +305,7 @@ fn agent(entry: &Entry, path: KeyPath, reader: &mut Reader) -> Option<AgentSpec>
     let permission_mode = reader.optional(&fields, "permission_mode");
     let env = reader.variables(fields.get("env"), &fields.path.join("env"));
     kind.map(|kind| AgentSpec {
+        kind,
         command,
         model,
         args,

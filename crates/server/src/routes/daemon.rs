@@ -61,7 +61,7 @@ pub(crate) async fn status(State(app): State<App>) -> Result<Json<StatusView>, P
         .engine
         .store()
         .read(|read| {
-            let mut rows = read.runs_in(&["preparing", "starting", "running", "stopping"])?;
+            let mut rows = read.runs_in(&RunState::ACTIVE)?;
             for row in read.runs(RUNS, None)? {
                 if !rows.iter().any(|known| known.id == row.id) {
                     rows.push(row);

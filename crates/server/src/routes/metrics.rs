@@ -7,7 +7,7 @@ use crate::metrics::Figures;
 use axum::extract::State;
 use axum::http::{StatusCode, header};
 use axum::response::{IntoResponse, Response};
-use orkestra_core::run::Run;
+use orkestra_core::run::{Run, RunState};
 use orkestra_host::machine;
 
 /// What OpenMetrics calls itself; Prometheus and the OpenTelemetry Collector read it.
@@ -24,7 +24,7 @@ pub(crate) async fn metrics(State(app): State<App>) -> Result<Response, Problem>
         .engine
         .store()
         .read(|read| {
-            let mut rows = read.runs_in(&["preparing", "starting", "running", "stopping"])?;
+            let mut rows = read.runs_in(&RunState::ACTIVE)?;
             let active = rows.len();
             for row in read.runs(RUNS, None)? {
                 if !rows.iter().any(|known| known.id == row.id) {

@@ -9,7 +9,7 @@ use axum::Json;
 use axum::extract::State;
 use axum::http::{HeaderMap, StatusCode};
 use orkestra_core::id::RunId;
-use orkestra_core::run::{Run, RunState};
+use orkestra_core::run::{LimitsSpec, Run};
 use orkestra_engine::NewRun;
 use orkestra_store::{Filter, RunRow};
 use serde::Deserialize;
@@ -47,15 +47,7 @@ pub(crate) fn view_of(run: &Run) -> RunView {
         started_at: run.started_at.map(|at| at.to_string()),
         ended_at: run.ended_at.map(|at| at.to_string()),
         last_event_at: run.last_event_at.map(|at| at.to_string()),
-        pid: match run.state {
-            RunState::Running { pid, .. } => Some(pid),
-            RunState::Stopping { pid, .. } => pid,
-            RunState::Preparing
-            | RunState::Starting { .. }
-            | RunState::Reported
-            | RunState::Failed { .. }
-            | RunState::Cancelled => None,
-        },
+        pid: run.pid(),
         usage: run.usage.as_ref().map(|usage| UsageView {
             fresh_input: usage.fresh_input,
             cache_read: usage.cache_read,
@@ -151,6 +143,7 @@ pub(crate) async fn create(
         agent: request.agent,
         target,
         request_key: key.map(str::to_owned),
+        limits: LimitsSpec::default(),
     };
     let run = app.engine.create_run(new, actor.0).await?;
     Ok((StatusCode::CREATED, Json(view_of(&run))))

@@ -26,7 +26,7 @@ fn lines(kinds: &[(u8, u64)], offset: u64) -> (Vec<Streamed>, u64) {
 
 #[derive(Debug, Clone)]
 enum Step {
-    Prepared(u128),
+    Prepared,
     Refused,
     Started(u128, bool),
     Streamed(u128, Vec<(u8, u64)>, u64),
@@ -37,7 +37,7 @@ enum Step {
 
 fn step() -> impl Strategy<Value = Step> {
     prop_oneof![
-        2 => (1_u128..3).prop_map(Step::Prepared),
+        2 => Just(Step::Prepared),
         1 => Just(Step::Refused),
         4 => (1_u128..4, any::<bool>()).prop_map(|(life, adopted)| Step::Started(life, adopted)),
         6 => (1_u128..4, record(), 0_u64..50).prop_map(|(l, r, back)| Step::Streamed(l, r, back)),
@@ -54,10 +54,9 @@ proptest! {
     ) {
         let mut run = run();
         let (mut ends, mut events, mut tokens, mut booked) = (0, 0, 0, 0);
-        let mut fresh = 100;
         for step in steps {
             let input = match step {
-                Step::Prepared(number) => prepared(number),
+                Step::Prepared => prepared(),
                 Step::Refused => refused(),
                 Step::Started(number, adopted) => started(number, adopted),
                 Step::Streamed(number, kinds, back) => {
@@ -68,10 +67,7 @@ proptest! {
                     exited(number, code, lines(&kinds, run.offset).0)
                 }
                 Step::Cancel => RunInput::Cancel,
-                Step::StartAgain => {
-                    fresh += 1;
-                    RunInput::StartAgain { instance: life(fresh) }
-                }
+                Step::StartAgain => RunInput::StartAgain,
             };
             let of = match &input {
                 RunInput::Streamed { instance, .. } | RunInput::Exited { instance, .. } => {

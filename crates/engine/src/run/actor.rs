@@ -1,0 +1,238 @@
+//! One actor per life of a run's agent: it follows the process, and turns its raw stream into events.
+
+use super::say;
+use crate::instance::{
+    Orders, await_release, describe, exit_of, failed_start, lost_exit, obey, stop_leftovers,
+};
+use crate::message::Message;
+use crate::secret::Secrets;
+use orkestra_agents::{Adapter, ProcessExit};
+use orkestra_core::agent::AgentEvent;
+use orkestra_core::id::{InstanceId, RunId};
+use orkestra_core::run::{ChangedFile, RunInput, Streamed, Worktree};
+use orkestra_core::unit::Exit;
+use orkestra_host::git;
+use orkestra_host::instance::{InstanceEvent, InstanceEvents, InstanceHandle};
+use orkestra_host::raw::{RawItem, RawReader};
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use tokio::sync::mpsc;
+
+/// Events of one message at most, so that one commit stays small.
+const RECORDS_MAX: usize = 64;
+
+/// Bytes read from the stream at once.
+const READ_BYTES: usize = 1024 * 1024;
+
+/// The end of standard error that explains a failure.
+const STDERR_TAIL_BYTES: u64 = 4 * 1024;
+
+/// Follows one run's agent to its end.
+pub(super) struct Actor {
+    pub(super) id: RunId,
+    pub(super) instance: InstanceId,
+    /// Away while a blocking thread reads with it.
+    pub(super) reader: Option<RawReader>,
+    pub(super) stderr: PathBuf,
+    pub(super) worktree: Option<Worktree>,
+    pub(super) outbox: mpsc::Sender<Message>,
+    pub(super) orders: Orders,
+    pub(super) world: Arc<dyn crate::world::World>,
+    pub(super) adapter: Box<dyn Adapter>,
+    pub(super) secrets: Secrets,
+    /// How far the adapter has read.
+    pub(super) offset: u64,
+    /// How far the journal had it when this actor began.
+    pub(super) committed: u64,
+    pub(super) started_boot_ms: Option<u64>,
+}
+
+impl Actor {
+    pub(super) async fn follow(mut self, handle: InstanceHandle, mut events: InstanceEvents) {
+        loop {
+            tokio::select! {
+                event = events.next() => {
+                    let event = event.unwrap_or(InstanceEvent::Lost);
+                    if self.saw(event).await { break }
+                }
+                control = self.orders.recv() => match control {
+                    Some(control) => if obey(&handle, control).await { return },
+                    None => return,
+                },
+            }
+        }
+        await_release(self.orders, handle).await;
+    }
+
+    /// Tells what happened; true when the agent has ended.
+    async fn saw(&mut self, event: InstanceEvent) -> bool {
+        let instance = self.instance;
+        match event {
+            InstanceEvent::Started { pid, .. } => {
+                self.started_boot_ms = Some(self.world.now().boot_ms);
+                say(&self.outbox, self.id, RunInput::Started { instance, pid, adopted: false })
+                    .await;
+                return false;
+            }
+            // No socket was offered.
+            InstanceEvent::Notice(_) => return false,
+            InstanceEvent::Output { .. } => {
+                self.read_on(false).await;
+                return false;
+            }
+            InstanceEvent::CannotFreeze => {
+                let why = "Its shim is of an older version that cannot freeze processes; a run \
+                    that is started now can be paused."
+                    .to_owned();
+                say(&self.outbox, self.id, RunInput::NotFrozen { instance, why }).await;
+                return false;
+            }
+            InstanceEvent::Unreachable | InstanceEvent::Superseded { .. } => {
+                tracing::error!(run = %self.id, ?event, "Its shim cannot be spoken to.");
+                return false;
+            }
+            InstanceEvent::Failed(failure) => {
+                self.ended(failed_start(&failure.message, self.world.now().at)).await;
+            }
+            InstanceEvent::Exited(exit) => {
+                self.read_on(true).await;
+                self.ended(exit_of(&exit)).await;
+            }
+            InstanceEvent::Lost => {
+                stop_leftovers(&instance.to_string()).await;
+                self.read_on(true).await;
+                self.ended(lost_exit("shim_lost", self.world.now().at)).await;
+            }
+        }
+        true
+    }
+
+    /// Reads what is new in the stream and tells the dispatcher, in messages of bounded size.
+    /// `last`: nothing more will come, so a line without its end is a line too.
+    pub(super) async fn read_on(&mut self, last: bool) {
+        loop {
+            let Some(mut reader) = self.reader.take() else { return };
+            // Files are read beside the async threads: a slow disk must not hold up others.
+            let read = tokio::task::spawn_blocking(move || {
+                let items = reader.read(READ_BYTES);
+                (reader, items)
+            });
+            let Ok((mut reader, items)) = read.await else { return };
+            let mut items = match items {
+                Ok(items) => items,
+                Err(error) => {
+                    tracing::warn!(run = %self.id, error = %describe(&error),
+                        "The run's stream cannot be read.");
+                    self.reader = Some(reader);
+                    return;
+                }
+            };
+            let at_end = reader.is_at_end();
+            if at_end && last {
+                items.extend(reader.finish());
+            }
+            self.reader = Some(reader);
+            self.parse(items).await;
+            if at_end {
+                return;
+            }
+        }
+    }
+
+    async fn parse(&mut self, items: Vec<RawItem>) {
+        let mut records = Vec::new();
+        for item in items {
+            let (begin, next, events) = match item {
+                RawItem::Line { offset, next, bytes } => (offset, next, self.adapter.line(&bytes)),
+                RawItem::Oversize { offset, next, len } => {
+                    (offset, next, self.adapter.skipped(b"", len))
+                }
+            };
+            self.offset = next;
+            // Numbered before anything is passed over, so that a number means the same event
+            // for every reader of the stream.
+            let fresh = begin >= self.committed;
+            for (index, event) in (0..).zip(events) {
+                if fresh {
+                    let event = self.told(event);
+                    records.push(Streamed { offset: begin, index, event });
+                }
+            }
+            if records.len() >= RECORDS_MAX {
+                self.tell(std::mem::take(&mut records)).await;
+            }
+        }
+        self.tell(records).await;
+    }
+
+    /// What the agent said without the secrets that it was given.
+    fn told(&self, event: AgentEvent) -> AgentEvent {
+        if self.secrets.is_empty() {
+            return event;
+        }
+        let Ok(mut value) = serde_json::to_value(&event) else { return event };
+        self.secrets.redact_value(&mut value);
+        serde_json::from_value(value).unwrap_or(event)
+    }
+
+    async fn tell(&mut self, records: Vec<Streamed>) {
+        if records.is_empty() && self.offset <= self.committed {
+            return;
+        }
+        let input = RunInput::Streamed { instance: self.instance, records, offset: self.offset };
+        say(&self.outbox, self.id, input).await;
+    }
+
+    pub(super) async fn ended(&mut self, mut exit: Exit) {
+        if let Some(started) = self.started_boot_ms {
+            exit.uptime_ms = self.world.now().boot_ms.saturating_sub(started);
+        }
+        let how = match (exit.code, exit.signal) {
+            (Some(code), _) => ProcessExit::Code(code),
+            (None, Some(signal)) => ProcessExit::Signal(signal),
+            (None, None) => ProcessExit::Lost,
+        };
+        let stderr = end_of(&self.stderr).unwrap_or_default();
+        let events = self.adapter.finish(how, &String::from_utf8_lossy(&stderr));
+        let offset = self.offset;
+        let records = (0..)
+            .zip(events)
+            .map(|(index, event)| Streamed { offset, index, event: self.told(event) })
+            .collect();
+        let input = RunInput::Exited {
+            instance: self.instance,
+            exit,
+            records,
+            files: self.changed_files().await,
+            trouble: None,
+        };
+        say(&self.outbox, self.id, input).await;
+    }
+
+    async fn changed_files(&mut self) -> Option<Vec<ChangedFile>> {
+        let worktree = self.worktree.as_ref()?;
+        match git::changed_since(Path::new(&worktree.path), &worktree.base).await {
+            Ok(files) => Some(
+                files
+                    .into_iter()
+                    .map(|file| ChangedFile { path: file.path, status: file.status })
+                    .collect(),
+            ),
+            Err(error) => {
+                tracing::warn!(run = %self.id, %error, "The worktree's changes cannot be listed.");
+                None
+            }
+        }
+    }
+}
+
+/// The end of a file, at most `STDERR_TAIL_BYTES`.
+fn end_of(path: &Path) -> std::io::Result<Vec<u8>> {
+    use std::io::{Read, Seek, SeekFrom};
+    let mut file = std::fs::File::open(path)?;
+    let len = file.metadata()?.len();
+    file.seek(SeekFrom::Start(len.saturating_sub(STDERR_TAIL_BYTES)))?;
+    let mut bytes = Vec::new();
+    file.take(STDERR_TAIL_BYTES).read_to_end(&mut bytes)?;
+    Ok(bytes)
+}

@@ -1,0 +1,121 @@
+//! Starting an agent for an attempt: the one place where its command line, its environment and
+//! its folder come together, and where they are wrapped.
+
+use super::{GRACE, Runs, attempt_folder, say};
+use crate::instance::describe;
+use crate::tasks::TaskKind;
+use crate::vendor;
+use orkestra_agents::{AgentSpec, Invocation, RunRequest, command};
+use orkestra_core::id::InstanceId;
+use orkestra_core::run::{Run, RunInput};
+use orkestra_host::instance::{Launch, Output};
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+impl Runs {
+    pub(super) fn launch(&mut self, run: &Run, instance: InstanceId, spec: &AgentSpec) {
+        let (id, outbox) = (run.id, self.actors.outbox.clone());
+        let actor = self.actor(run, instance);
+        let mut launch = match self.launch_of(run, instance, spec) {
+            Ok(launch) => launch,
+            Err(why) => return self.refuse(id, why),
+        };
+        let launcher = Arc::clone(&self.actors.launcher);
+        let (secrets, env) = (self.actors.secrets.clone(), spec.env.clone());
+        self.actors.tasks.spawn(TaskKind::Run, async move {
+            if let Err(why) = secrets.fill(&env, &mut launch.env).await {
+                let why = format!("Its agent could not be started: {why}.");
+                return say(&outbox, id, RunInput::Refused { why }).await;
+            }
+            match launcher.launch(&launch) {
+                Ok((handle, events)) => actor.follow(handle, events).await,
+                Err(error) => {
+                    let why = format!("Its agent could not be started: {}.", describe(&error));
+                    say(&outbox, id, RunInput::Refused { why }).await;
+                }
+            }
+        });
+    }
+
+    fn launch_of(
+        &self,
+        run: &Run,
+        instance: InstanceId,
+        spec: &AgentSpec,
+    ) -> Result<Launch, String> {
+        let worktree = run.worktree.as_ref().ok_or("The run has no worktree.")?;
+        let folder = attempt_folder(&self.actors.options.home, run);
+        let mut request = request_of(run, instance, Path::new(&worktree.path));
+        request.folder = Some(folder.join("vendor"));
+        vendor::read_settings(&mut request, spec, &self.actors.options.env);
+        let mut invocation = command(spec, &request).map_err(|error| describe(&error))?;
+        let path = self.actors.options.env.iter().find(|(name, _)| name == "PATH");
+        let path = spec.env.get("PATH").or(path.map(|(_, value)| value)).map(String::as_str);
+        vendor::native(spec, &mut invocation, path);
+        vendor::furnish(&invocation)
+            .map_err(|error| format!("its vendor's settings cannot be written: {error}"))?;
+        let stdin = folder.join("prompt");
+        write_private(&folder, &stdin, invocation.stdin.as_deref().unwrap_or_default())
+            .map_err(|error| format!("{} cannot be written: {error}", stdin.display()))?;
+        self.wrap(run, spec, &mut invocation)?;
+        let mut env = invocation.environment(self.actors.options.env.iter().cloned());
+        env.insert("ORKESTRA_RUN".to_owned(), run.id.to_string());
+        Ok(Launch {
+            name: format!("run-{}", run.id.short()),
+            instance: instance.to_string(),
+            term: self.actors.term,
+            argv: invocation.argv,
+            env: env.into_iter().collect(),
+            cwd: invocation.cwd,
+            stop_signal: invocation.stop_signal.number(),
+            grace: GRACE,
+            output: Output::Raw {
+                stdout: folder.join("stdout"),
+                stderr: folder.join("stderr"),
+                cap: run.limits.output,
+            },
+            stdin: Some(stdin),
+            nofile: Some(self.actors.options.nofile),
+            user: None,
+            notify: None,
+            watchdog: None,
+        })
+    }
+
+    /// The seam of the sandbox: every agent passes here, and what comes out is started.
+    #[allow(clippy::unused_self, clippy::unnecessary_wraps, reason = "the sandbox needs both")]
+    fn wrap(
+        &self,
+        _run: &Run,
+        _spec: &AgentSpec,
+        _invocation: &mut Invocation,
+    ) -> Result<(), String> {
+        Ok(())
+    }
+}
+
+/// What the vendor's adapter is told of an attempt.
+fn request_of(run: &Run, instance: InstanceId, worktree: &Path) -> RunRequest {
+    let attempt = run.attempt();
+    let resume = attempt.filter(|attempt| attempt.resume).map(|attempt| attempt.session_id.clone());
+    let say = attempt.and_then(|attempt| attempt.say.clone());
+    RunRequest {
+        prompt: say.unwrap_or_else(|| run.prompt.clone()),
+        // One that goes on has the vendor's id, which need not be a UUID.
+        session_id: run.session_id.parse().unwrap_or_else(|_| instance.uuid()),
+        worktree: worktree.to_owned(),
+        resume,
+        add_dirs: run.changes.add_dirs.iter().map(PathBuf::from).collect(),
+        ..RunRequest::default()
+    }
+}
+
+/// A prompt may hold secrets: only the owner may read it.
+fn write_private(folder: &Path, file: &Path, bytes: &[u8]) -> std::io::Result<()> {
+    use std::io::Write;
+    use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
+    std::fs::DirBuilder::new().recursive(true).mode(0o700).create(folder)?;
+    let mut options = std::fs::OpenOptions::new();
+    let mut file = options.write(true).create(true).truncate(true).mode(0o600).open(file)?;
+    file.write_all(bytes)
+}
