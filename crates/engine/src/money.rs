@@ -68,13 +68,18 @@ impl Books {
 /// The line of the call log, when an attempt of a run is over with this decision.
 pub(crate) fn call_of(decision: &RunDecision, attempt: u32) -> Option<CallRow> {
     let run = &decision.run;
-    let over = decision.events.iter().any(|event| event.kind == "run.ended");
-    let (at, started) = (run.ended_at?, run.started_at?);
-    if !over {
+    let over = |kind: &str| matches!(kind, "run.ended" | "run.attempt_ended");
+    if !decision.events.iter().any(|event| over(&event.kind)) {
         return None;
     }
-    let tokens = run.usage.as_ref().map_or(0, |usage| Tokens::from(usage).total());
-    let ended = run.ended.as_ref();
+    let life = run.attempts.iter().find(|life| life.number == attempt);
+    let (at, started) = match life {
+        Some(life) => (life.ended_at?, life.started_at?),
+        None => (run.ended_at?, run.started_at?),
+    };
+    let whole = || run.usage.as_ref().map_or(0, |usage| Tokens::from(usage).total());
+    let tokens = life.map_or_else(whole, |life| life.tokens);
+    let ended = life.map_or(run.ended.as_ref(), |life| life.ended.as_ref());
     let status = ended.and_then(|ended| ended.api_status).map(|status| status.to_string());
     Some(CallRow {
         key: format!("{}:{attempt}", run.id),

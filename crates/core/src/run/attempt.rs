@@ -150,6 +150,9 @@ pub struct Attempt {
     pub ended_at: Option<Timestamp>,
     /// Events committed from its stream.
     pub events: u64,
+    /// Tokens of all classes that it used.
+    #[serde(default)]
+    pub tokens: u64,
     /// The agent's own last word.
     pub ended: Option<Ended>,
     /// How its process ended.

@@ -57,6 +57,7 @@ impl Turn<'_, '_> {
             started_at: None,
             ended_at: None,
             events: 0,
+            tokens: 0,
             ended: None,
             exit: None,
             trouble: None,

@@ -46,6 +46,9 @@ impl Turn<'_, '_> {
             match &event {
                 AgentEvent::Usage(usage) => {
                     add(&mut run.usage, usage);
+                    if let Some(attempt) = run.attempts.last_mut() {
+                        attempt.tokens = attempt.tokens.saturating_add(tokens_of(usage));
+                    }
                     self.out.usage.push(usage.clone());
                 }
                 AgentEvent::Ended(ended) => run.ended = Some(ended.clone()),
@@ -101,12 +104,14 @@ impl Turn<'_, '_> {
 impl super::Run {
     /// Tokens of all classes so far.
     pub fn tokens(&self) -> u64 {
-        self.usage.as_ref().map_or(0, |usage| {
-            [usage.fresh_input, usage.cache_read, usage.cache_write, usage.output]
-                .into_iter()
-                .fold(0, u64::saturating_add)
-        })
+        self.usage.as_ref().map_or(0, tokens_of)
     }
+}
+
+fn tokens_of(usage: &Usage) -> u64 {
+    [usage.fresh_input, usage.cache_read, usage.cache_write, usage.output]
+        .into_iter()
+        .fold(0, u64::saturating_add)
 }
 
 /// Adds up over models; a sum over several models has no model of its own.
