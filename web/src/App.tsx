@@ -36,6 +36,10 @@ const pages: RouteObject[] = [
     lazy: async () => ({ Component: (await import('./pages/RunPage')).RunPage }),
   },
   { path: 'agents', lazy: async () => ({ Component: (await import('./pages/Agents')).Agents }) },
+  {
+    path: 'approvals',
+    lazy: async () => ({ Component: (await import('./pages/Approvals')).Approvals }),
+  },
   { path: 'money', lazy: async () => ({ Component: (await import('./pages/Money')).Money }) },
   { path: 'jobs', lazy: async () => ({ Component: (await import('./pages/Jobs')).Jobs }) },
   {

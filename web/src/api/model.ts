@@ -138,8 +138,12 @@ export type RunState =
   | 'preparing'
   | 'starting'
   | 'running'
+  | 'paused'
+  | 'suspended'
   | 'stopping'
   | 'reported'
+  | 'verified'
+  | 'refuted'
   | 'failed'
   | 'cancelled'
   | 'lost';
@@ -179,6 +183,105 @@ export interface Run {
   events: number;
   summary: string | null;
   files_changed: FileChange[] | null;
+  /** How many checks there are, and how they went. */
+  checks?: { all: number; passed: number; failed: number };
+  /** Whether the agent works in the target itself, since there is no git. */
+  plain?: boolean;
+  budget_usd?: number | null;
+}
+
+/** One check before a run's "done" is believed. */
+export interface Check {
+  check: string;
+  asks: string;
+  passed: boolean | null;
+  detail: string | null;
+  duration_ms: number | null;
+  output: string | null;
+}
+
+export interface Evidence {
+  state: 'waiting' | 'checking' | 'verified' | 'refuted' | 'unchecked';
+  source: 'default' | 'asked' | 'project';
+  round: number;
+  checks: Check[];
+  commit: string | null;
+}
+
+export interface Hunk {
+  old_start: number;
+  old_lines: number;
+  new_start: number;
+  new_lines: number;
+  heading: string;
+  /** The first character is a space (the same), `+` (new) or `-` (gone). */
+  lines: string[];
+}
+
+export interface FileDiff {
+  path: string;
+  old_path: string | null;
+  status: 'added' | 'modified' | 'removed' | 'renamed' | 'copied' | 'retyped';
+  binary: boolean;
+  added: number;
+  removed: number;
+  cut: boolean;
+  hunks: Hunk[];
+}
+
+export interface RunDiff {
+  run: string;
+  against: 'commit' | 'snapshot';
+  base: string | null;
+  files: FileDiff[];
+  added: number;
+  removed: number;
+  cut: boolean;
+}
+
+export type ApprovalState = 'pending' | 'approved' | 'used' | 'denied' | 'expired' | 'withdrawn';
+
+export type ApprovalScope = 'once' | 'task' | 'agent' | 'rule';
+
+/** A question to a person, and what became of it. */
+export interface Approval {
+  id: string;
+  short: string;
+  what: string;
+  state: ApprovalState;
+  run: string;
+  run_short: string;
+  agent: string;
+  tool: string;
+  /** The arguments as a text in which every character can be seen. */
+  text: string;
+  /** Characters that cannot be seen, and how often they are there. */
+  hidden: Record<string, number>;
+  cwd: string;
+  worktree: string;
+  /** Who answers sends it back: exactly what was seen is answered. */
+  hash: string;
+  reasons: { rule: string; reason: string; part: string; head: string; outward: boolean }[];
+  outward: boolean;
+  scopes: ApprovalScope[];
+  calls: number;
+  asked_at: string;
+  expires_at: string;
+  ended_at: string | null;
+  answer: { by: string; at: string; scope: ApprovalScope; note: string | null } | null;
+}
+
+export interface ApprovalDetail extends Approval {
+  /** The same question of other runs, waiting too. */
+  together: string[];
+  history: Approval[];
+  cli: string;
+}
+
+export interface ApprovalList {
+  approvals: Approval[];
+  next: string | null;
+  pending: number;
 }
 
 interface RunEventBase {
@@ -211,6 +314,10 @@ export interface RunDetail extends Run {
   stream: RunEvent[];
   /** There is more: older events, or later ones when a place to go on from was asked for. */
   stream_cut: boolean;
+  /** What is checked before its "done" is believed, and what was found. */
+  evidence?: Evidence;
+  /** What the agent was given, word by word. */
+  given?: string | null;
   cli: string;
 }
 

@@ -13,6 +13,9 @@ import type {
   AgentList,
   Alert,
   AlertList,
+  ApprovalDetail,
+  ApprovalList,
+  ApprovalScope,
   Audit,
   Budget,
   HealthReport,
@@ -25,6 +28,7 @@ import type {
   NewRun,
   Run,
   RunDetail,
+  RunDiff,
   RunPage,
   Sample,
   Samples,
@@ -129,6 +133,52 @@ export const runQuery = (id: string) =>
       keepNewerSteps(old as RunDetail | undefined, fresh as RunDetail),
   });
 
+/** What a run changed; asked for while somebody looks at it. */
+export const diffQuery = (id: string, live: boolean) =>
+  queryOptions({
+    queryKey: ['diff', id],
+    queryFn: ({ signal }) => get<RunDiff>(`${api}/runs/${name(id)}/diff`, signal),
+    refetchInterval: live ? 4000 : false,
+  });
+
+export const approvalsQuery = (state: 'pending' | 'all') =>
+  queryOptions({
+    queryKey: ['approvals', state],
+    queryFn: ({ signal }) => get<ApprovalList>(`${api}/approvals${query({ state })}`, signal),
+  });
+
+export const approvalQuery = (id: string) =>
+  queryOptions({
+    queryKey: ['approval', id],
+    queryFn: ({ signal }) => get<ApprovalDetail>(`${api}/approvals/${name(id)}`, signal),
+  });
+
+export interface ApprovalAnswer {
+  id: string;
+  /** What the person saw. */
+  hash: string;
+  allow: boolean;
+  scope?: ApprovalScope;
+  for?: string;
+  note?: string;
+}
+
+export function useAnswer() {
+  const client = useQueryClient();
+  return useMutation({
+    mutationFn: ({ id, hash, allow, scope, for: span, note }: ApprovalAnswer) =>
+      post<unknown>(
+        `${api}/approvals/${name(id)}/${allow ? 'approve' : 'deny'}`,
+        allow ? { hash, scope, for: span, note } : { hash, note },
+      ),
+    onSettled: () => {
+      void client.invalidateQueries({ queryKey: ['approvals'] });
+      void client.invalidateQueries({ queryKey: ['approval'] });
+      void client.invalidateQueries({ queryKey: ['status'] });
+    },
+  });
+}
+
 export const agentsQuery = queryOptions({
   queryKey: ['agents'],
   queryFn: ({ signal }) => get<AgentList>(`${api}/agents`, signal),
@@ -212,10 +262,13 @@ export function useNewRun() {
   });
 }
 
-export function useStopRun() {
+export type RunVerb = 'stop' | 'pause' | 'resume' | 'verify' | 'answer';
+
+export function useRunVerb() {
   const client = useQueryClient();
   return useMutation({
-    mutationFn: (id: string) => post<Run>(`${api}/runs/${name(id)}/stop`),
+    mutationFn: ({ id, verb, body }: { id: string; verb: RunVerb; body?: unknown }) =>
+      post<Run>(`${api}/runs/${name(id)}/${verb}`, body),
     onSuccess: (run) => {
       client.setQueryData(runQuery(run.id).queryKey, (old) => old && { ...old, ...run });
     },

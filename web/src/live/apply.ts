@@ -46,6 +46,8 @@ export function touched(event: Pick<JournalEvent, 'topic' | 'subject' | 'kind' |
     case 'prune':
     case 'backup':
       return { now: [], soon: [['status'], ['health']] };
+    case 'approval':
+      return { now: [['status'], ['approvals'], ['approval', event.subject]], soon: [['runs']] };
     case 'agent':
       return { now: [['status'], ['agents']], soon: [] };
     case 'budget':

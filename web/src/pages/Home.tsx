@@ -11,7 +11,7 @@ import {
 import { useQuery } from '@tanstack/react-query';
 import { Link } from 'react-router';
 import type { NeedsYou, Run, Unit } from '../api/model';
-import { statusQuery, useReloadConfig, useUnitVerb } from '../api/queries';
+import { approvalsQuery, statusQuery, useReloadConfig, useUnitVerb } from '../api/queries';
 import { useGlow } from '../live/useGlow';
 import { Empty } from '../parts/Facts';
 import { Band, Head, Waiting } from '../parts/Page';
@@ -22,9 +22,17 @@ import { UnitActions } from '../parts/UnitActions';
 import { useRowKeys } from '../parts/useRowKeys';
 import { firstLine, money, runWords } from '../parts/words';
 import { Settle } from './Alerts';
+import { Inbox } from './Approvals';
 import classes from './pages.module.css';
 
-const active = new Set<Run['state']>(['preparing', 'starting', 'running', 'stopping']);
+const active = new Set<Run['state']>([
+  'preparing',
+  'starting',
+  'running',
+  'paused',
+  'suspended',
+  'stopping',
+]);
 const moving = new Set<Unit['state']>(['starting', 'stopping', 'backing_off']);
 
 /** Idle is a glance; the page of runs has them all. */
@@ -34,6 +42,7 @@ const unitLink = (name: string) => `/units/${encodeURIComponent(name)}`;
 
 export function Home() {
   const { data, error } = useQuery(statusQuery);
+  const { data: approvals } = useQuery(approvalsQuery('pending'));
   useRowKeys();
   if (!data) {
     return (
@@ -43,7 +52,10 @@ export function Home() {
       </div>
     );
   }
-  const { needs_you: needs, units, runs } = data;
+  const { units, runs } = data;
+  // Questions are answered here, so they are shown whole.
+  const asked = approvals?.approvals ?? [];
+  const needs = data.needs_you.filter((need) => need.kind !== 'approval');
   const activeRuns = runs.filter((run) => active.has(run.state));
   // What already needs you is not also idle.
   const shownAbove = new Set(needs.map((need) => need.subject));
@@ -58,18 +70,16 @@ export function Home() {
   return (
     <div className={classes.page}>
       <h1 className="hidden-text">Home</h1>
-      <Band title="Needs you" note={needs.length || undefined}>
-        {needs.length === 0 ? (
-          <Empty>Nothing needs you. Enjoy the quiet.</Empty>
-        ) : (
-          needs.map((need) => (
-            <Need
-              key={`${need.kind} ${need.subject} ${need.since}`}
-              need={need}
-              run={runs.find((run) => run.id === need.subject)}
-            />
-          ))
-        )}
+      <Band title="Needs you" note={needs.length + asked.length || undefined}>
+        {needs.length + asked.length === 0 && <Empty>Nothing needs you. Enjoy the quiet.</Empty>}
+        <Inbox approvals={asked} />
+        {needs.map((need) => (
+          <Need
+            key={`${need.kind} ${need.subject} ${need.since}`}
+            need={need}
+            run={runs.find((run) => run.id === need.subject)}
+          />
+        ))}
       </Band>
 
       <Band
@@ -121,6 +131,8 @@ export function Home() {
 const needFaces: Record<string, { tone: Tone; icon: typeof IconLock; word: string }> = {
   unit_failed: { tone: 'red', icon: IconCircleX, word: 'Unit failed' },
   run_failed: { tone: 'red', icon: IconCircleX, word: 'Run failed' },
+  run_refuted: { tone: 'red', icon: IconCircleX, word: 'Work refuted' },
+  run_waits: { tone: 'amber', icon: IconAlertTriangle, word: 'A run asks' },
   config_refused: { tone: 'amber', icon: IconSettings, word: 'Configuration refused' },
   store: { tone: 'red', icon: IconAlertTriangle, word: 'Store' },
   alert: { tone: 'amber', icon: IconBellRinging, word: 'Alert' },
@@ -129,7 +141,7 @@ const needFaces: Record<string, { tone: Tone; icon: typeof IconLock; word: strin
 
 function needLink(need: NeedsYou): string {
   if (need.kind === 'unit_failed') return unitLink(need.subject);
-  if (need.kind === 'run_failed') return `/runs/${encodeURIComponent(need.subject)}`;
+  if (need.kind.startsWith('run_')) return `/runs/${encodeURIComponent(need.subject)}`;
   if (need.kind === 'alert') return '/upkeep';
   return '/journal';
 }

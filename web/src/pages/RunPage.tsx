@@ -1,12 +1,15 @@
 /** One run: the conversation as it happens, what it cost, and what it changed. */
-import { Button } from '@mantine/core';
-import { IconPlayerStop } from '@tabler/icons-react';
+import { Button, SegmentedControl } from '@mantine/core';
+import { IconPlayerPause, IconPlayerPlay, IconPlayerStop, IconRefresh } from '@tabler/icons-react';
 import { useQuery } from '@tanstack/react-query';
-import { Link, Navigate, useParams } from 'react-router';
+import { Link, Navigate, useParams, useSearchParams } from 'react-router';
 import type { RunDetail } from '../api/model';
-import { runQuery, useStopRun } from '../api/queries';
+import { approvalsQuery, type RunVerb, runQuery, useRunVerb } from '../api/queries';
+import { ApprovalCard } from '../parts/ApprovalCard';
 import { Conversation } from '../parts/Conversation';
 import { Copy } from '../parts/Copy';
+import { Diff } from '../parts/Diff';
+import { Evidence } from '../parts/Evidence';
 import { Fact, Facts } from '../parts/Facts';
 import { Head, Waiting } from '../parts/Page';
 import { ProblemNote, toastProblem } from '../parts/Problem';
@@ -17,12 +20,21 @@ import classes from './pages.module.css';
 import styles from './run.module.css';
 
 const back = { to: '/runs', word: 'Runs' };
-const ended = new Set<RunDetail['state']>(['reported', 'failed', 'cancelled', 'lost']);
+const ended = new Set<RunDetail['state']>([
+  'reported',
+  'verified',
+  'refuted',
+  'failed',
+  'cancelled',
+  'lost',
+]);
+
+type Tab = 'conversation' | 'changes' | 'checks';
 
 export function RunPage() {
   const { id = '' } = useParams();
+  const [search, setSearch] = useSearchParams();
   const { data: run, error } = useQuery(runQuery(id));
-  const stop = useStopRun();
 
   if (!run) {
     return (
@@ -35,37 +47,135 @@ export function RunPage() {
   // The end of an id is enough to find a run; events say the whole id.
   if (run.id !== id) return <Navigate to={`/runs/${run.id}`} replace />;
   const over = ended.has(run.state);
+  const tab = (search.get('tab') ?? 'conversation') as Tab;
+  const checks = run.checks?.all ? ` ${run.checks.passed}/${run.checks.all}` : '';
+  const changed = run.files_changed?.length ? ` ${run.files_changed.length}` : '';
   return (
     <div className={`${classes.page} ${classes.fill}`}>
       <Head title={firstLine(run.prompt)} pill={<RunPill run={run} />} why={run.why} back={back}>
-        {!over && (
-          <Button
-            variant="default"
-            leftSection={<IconPlayerStop size={16} aria-hidden />}
-            loading={stop.isPending}
-            onClick={() => stop.mutate(run.id, { onError: toastProblem })}
-          >
-            Stop
-          </Button>
-        )}
+        <Verbs run={run} over={over} />
       </Head>
+      <Asked run={run.id} />
+      <SegmentedControl
+        className={styles.tabs}
+        size="xs"
+        aria-label="What of this run"
+        value={tab}
+        onChange={(value) =>
+          setSearch(value === 'conversation' ? {} : { tab: value }, { replace: true })
+        }
+        data={[
+          { value: 'conversation', label: 'Conversation' },
+          { value: 'changes', label: `Changes${changed}` },
+          { value: 'checks', label: `Checks${checks} and cost` },
+        ]}
+      />
       <div className={styles.columns}>
         <div className={styles.talk}>
-          {run.stream_cut && (
-            <p className={classes.why}>
-              This run is long: only its newest part is shown.{' '}
-              <Link to={journalOf(run)} className={styles.link}>
-                All of it is in the journal.
-              </Link>
-            </p>
+          {tab === 'conversation' && (
+            <>
+              {run.stream_cut && (
+                <p className={classes.why}>
+                  This run is long: only its newest part is shown.{' '}
+                  <Link to={journalOf(run)} className={styles.link}>
+                    All of it is in the journal.
+                  </Link>
+                </p>
+              )}
+              <Conversation key={run.id} run={run} />
+            </>
           )}
-          <Conversation key={run.id} run={run} />
+          {tab === 'changes' && (
+            <div className={styles.scroll}>
+              <Diff run={run.id} live={!over} />
+            </div>
+          )}
+          {tab === 'checks' && (
+            <div className={styles.scroll}>
+              {run.evidence && <Evidence evidence={run.evidence} />}
+              <Spent run={run} />
+            </div>
+          )}
         </div>
         <aside className={styles.aside} aria-label="About this run">
           <About run={run} over={over} />
         </aside>
       </div>
     </div>
+  );
+}
+
+/** What this run asks now, answered here. */
+function Asked({ run }: { run: string }) {
+  const { data } = useQuery(approvalsQuery('pending'));
+  const asked = data?.approvals.filter((approval) => approval.run === run) ?? [];
+  if (asked.length === 0) return null;
+  return (
+    <section className={`${classes.card} ${styles.asked}`} aria-label="It asks you">
+      {asked.map((approval, index) => (
+        <ApprovalCard key={approval.id} approval={approval} current={index === 0} />
+      ))}
+    </section>
+  );
+}
+
+function Verbs({ run, over }: { run: RunDetail; over: boolean }) {
+  const act = useRunVerb();
+  const button = (verb: RunVerb, word: string, Icon: typeof IconPlayerStop) => (
+    <Button
+      variant="default"
+      leftSection={<Icon size={16} aria-hidden />}
+      loading={act.isPending && act.variables?.verb === verb}
+      onClick={() => act.mutate({ id: run.id, verb }, { onError: toastProblem })}
+    >
+      {word}
+    </Button>
+  );
+  const waits = run.state === 'paused' || run.state === 'suspended' || run.state === 'failed';
+  return (
+    <div className={styles.verbs}>
+      {run.state === 'running' && button('pause', 'Pause', IconPlayerPause)}
+      {waits && button('resume', 'Resume', IconPlayerPlay)}
+      {(run.state === 'refuted' || run.state === 'verified') &&
+        button('verify', 'Check again', IconRefresh)}
+      {!over && button('stop', 'Stop', IconPlayerStop)}
+    </div>
+  );
+}
+
+/** The four classes of tokens, and the cost beside what it may cost. */
+function Spent({ run }: { run: RunDetail }) {
+  const { usage, budget_usd: budget } = run;
+  return (
+    <section className={`${classes.card} ${styles.box}`} aria-label="Cost">
+      <h2 className={styles.boxTitle}>Cost</h2>
+      {!usage && <p className="dim">Nothing was used yet.</p>}
+      {usage && (
+        <Facts>
+          <Fact name="Read, fresh">
+            <span className="num">{usage.fresh_input.toLocaleString('en-US')}</span>
+          </Fact>
+          <Fact name="Read from the cache">
+            <span className="num">{usage.cache_read.toLocaleString('en-US')}</span>
+          </Fact>
+          <Fact name="Written to the cache">
+            <span className="num">{usage.cache_write.toLocaleString('en-US')}</span>
+          </Fact>
+          <Fact name="Written">
+            <span className="num">{usage.output.toLocaleString('en-US')}</span>
+          </Fact>
+          <Fact name="Cost">
+            <span className="num">
+              {usage.cost_usd != null ? money(usage.cost_usd) : 'not known'}
+              {budget != null && ` of ${money(budget)}`}
+            </span>
+          </Fact>
+        </Facts>
+      )}
+      <Link to="/money" className={classes.back}>
+        All that agents cost
+      </Link>
+    </section>
   );
 }
 

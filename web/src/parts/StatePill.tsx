@@ -15,11 +15,14 @@ import {
   IconPlugConnected,
   IconPlugConnectedX,
   IconProgress,
+  IconShieldCheck,
+  IconShieldX,
 } from '@tabler/icons-react';
 import type { CSSProperties } from 'react';
 import type {
   Agent,
   Alert,
+  Approval,
   CallHealth,
   Health,
   Job,
@@ -59,8 +62,12 @@ const runs: Record<Run['state'], Face> = {
   preparing: { tone: 'blue', word: 'Preparing', icon: IconLoader2, turning: true },
   starting: { tone: 'blue', word: 'Starting', icon: IconLoader2, turning: true },
   running: { tone: 'blue', word: 'Running', icon: IconProgress },
+  paused: { tone: 'violet', word: 'Paused', icon: IconPlayerPause },
+  suspended: { tone: 'amber', word: 'Waiting', icon: IconClockPause },
   stopping: { tone: 'blue', word: 'Stopping', icon: IconLoader2, turning: true },
   reported: { tone: 'grey', word: 'Reported', icon: IconFlag },
+  verified: { tone: 'green', word: 'Verified', icon: IconShieldCheck },
+  refuted: { tone: 'red', word: 'Refuted', icon: IconShieldX },
   failed: { tone: 'red', word: 'Failed', icon: IconCircleX },
   cancelled: { tone: 'grey', word: 'Cancelled', icon: IconPlayerStop },
   lost: { tone: 'red', word: 'Lost', icon: IconHelpCircle },
@@ -114,6 +121,15 @@ const calls: Record<CallHealth, Face> = {
   unknown: { tone: 'grey', word: 'Ready', icon: IconCircleDashed },
 };
 
+const approvals: Record<Approval['state'], Face> = {
+  pending: { tone: 'amber', word: 'Asks you', icon: IconHelpCircle },
+  approved: { tone: 'blue', word: 'Approved', icon: IconCircleCheck },
+  used: { tone: 'green', word: 'Done', icon: IconCircleCheck },
+  denied: { tone: 'red', word: 'Denied', icon: IconCircleX },
+  expired: { tone: 'grey', word: 'Expired', icon: IconClock },
+  withdrawn: { tone: 'grey', word: 'Withdrawn', icon: IconPlayerStop },
+};
+
 const strange = (word: string): Face => ({ tone: 'grey', word, icon: IconCircleDashed });
 
 export function unitFace(unit: Pick<Unit, 'state' | 'health'>): Face {
@@ -156,6 +172,10 @@ export function JobPill({ job }: { job: Pick<Job, 'state'> }) {
 
 export function OutcomePill({ run }: { run: Pick<JobRun, 'outcome'> }) {
   return <Pill face={outcomes[run.outcome] ?? strange(run.outcome)} />;
+}
+
+export function ApprovalPill({ approval }: { approval: Pick<Approval, 'state'> }) {
+  return <Pill face={approvals[approval.state] ?? strange(approval.state)} />;
 }
 
 /** Missing, held back, or as its last calls went. */
