@@ -37,6 +37,8 @@ pub enum Issue {
     Overloaded,
     /// The vendor's API failed.
     ApiError,
+    /// The connection broke off, or what came over it could not be read.
+    ConnectionLost,
     /// The conversation to go on with is not there.
     SessionLost,
     /// The id of the conversation is taken.
@@ -58,6 +60,7 @@ impl Issue {
             Self::RateLimited => "RATE_LIMITED",
             Self::Overloaded => "OVERLOADED",
             Self::ApiError => "API_ERROR",
+            Self::ConnectionLost => "CONNECTION_LOST",
             Self::SessionLost => "SESSION_LOST",
             Self::SessionInUse => "SESSION_IN_USE",
         }
@@ -136,6 +139,7 @@ pub fn diagnose(
         .or_else(|| said.trust())
         .or_else(|| said.api())
         .or_else(|| said.login())
+        .or_else(|| said.connection())
         .or_else(|| said.path())
         .or_else(|| said.refusal())
 }
@@ -274,6 +278,33 @@ impl<'a> Said<'a> {
         let words = found.or_else(|| self.fatal.first().copied()).unwrap_or_default();
         let pattern = format!("{}: authentication required", self.kind);
         Some(trouble(&pattern, Issue::AuthRequired, Action::Ask, words))
+    }
+
+    /// What vendors' programs say when the stream of the model was cut or could not be read.
+    fn connection(&self) -> Option<Trouble> {
+        if self.kind == Kind::Script {
+            return None;
+        }
+        let words = self.fatal(&[
+            "onnection error",
+            "onnection closed",
+            "Unable to connect",
+            "stream disconnected",
+            "error sending request",
+            "ECONNRESET",
+            "ECONNREFUSED",
+            "ETIMEDOUT",
+            "socket hang up",
+            "fetch failed",
+            "Premature close",
+            "Incomplete JSON",
+            "incomplete JSON",
+            "Unexpected end of JSON",
+            "Failed to parse stream",
+            "Model stream ended",
+        ])?;
+        let wait = Action::Wait { after_ms: None };
+        Some(trouble("any: the connection broke off", Issue::ConnectionLost, wait, words))
     }
 
     /// A path that the vendor's own guard refused, although ours might allow it.

@@ -311,6 +311,12 @@ impl Dispatcher {
             Message::Agent { name, input, actor, reply } => {
                 self.take_agent(name, input, &actor, reply, gathered);
             }
+            Message::TakeUpRun { run, input, actor, reply } => {
+                // One that is at work is newer here than in the store.
+                let id = run.id;
+                self.runs.entry(id).or_insert(*run);
+                self.take_run(id, input, &actor, reply, gathered);
+            }
             Message::Job { input, actor, reply } => self.take_job(input, &actor, reply, gathered),
             Message::Ask { asked, reply } => self.take_ask(asked, reply, gathered),
             Message::Approval { input, actor, reply } => {

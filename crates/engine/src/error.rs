@@ -46,6 +46,9 @@ pub enum Error {
     /// Its agent has ended or was started again.
     #[error("the run {0} has no such agent any more")]
     RunOver(String),
+    /// What was asked for makes no sense with this run now; it says why and what would.
+    #[error("{0}")]
+    RunRefused(String),
     /// No such run.
     #[error("there is no run {0}")]
     UnknownRun(String),

@@ -20,6 +20,7 @@ mod hook;
 mod instance;
 mod job;
 mod journal;
+mod life;
 mod message;
 mod money;
 mod options;

@@ -69,6 +69,17 @@ pub(crate) enum Message {
         /// Answered after the commit with what changed.
         reply: Reply<Vec<Approval>>,
     },
+    /// Something about a run that may be over, and is then taken up again.
+    TakeUpRun {
+        /// As it is stored.
+        run: Box<Run>,
+        /// What.
+        input: RunInput,
+        /// Who.
+        actor: String,
+        /// Answered after the commit.
+        reply: Reply<Run>,
+    },
     /// Something about jobs.
     Job {
         /// What.

@@ -433,10 +433,12 @@ async fn take_over_run(
         matches!(run.state, RunState::Starting { .. } | RunState::Stopping { pid: None, .. });
     match claim.adopt(instance).await {
         Adopted::Alive { state, handle, events } => {
+            let mut known = None;
             if let LeaderState::Running { pid, .. } | LeaderState::Stopping { pid, .. } = state {
                 tell(RunInput::Started { instance, pid, adopted: true });
+                known = Some(pid);
             }
-            dispatcher.run_actors.adopt(run, instance, handle, events);
+            dispatcher.run_actors.adopt(run, instance, handle, events, known);
         }
         Adopted::Exited { exit, handle } => {
             dispatcher.run_actors.ended_meanwhile(run, instance, exit_of(&exit), Some(handle));
@@ -447,7 +449,7 @@ async fn take_over_run(
             dispatcher.run_actors.ended_meanwhile(run, instance, exit, Some(handle));
         }
         Adopted::Unreachable { handle, events } => {
-            dispatcher.run_actors.adopt(run, instance, handle, events);
+            dispatcher.run_actors.adopt(run, instance, handle, events, None);
         }
         Adopted::Superseded { .. } | Adopted::Missing if never_started => {
             tell(RunInput::StartAgain);

@@ -6,8 +6,11 @@
 
 mod actor;
 mod launch;
+mod story;
+mod trouble;
 
 use self::actor::Actor;
+use self::trouble::{Place, Signs};
 use crate::error::Error;
 use crate::instance::{Actors, Control, await_release, describe};
 use crate::message::Message;
@@ -20,6 +23,7 @@ use orkestra_core::unit::Exit;
 use orkestra_host::git;
 use orkestra_host::instance::{InstanceEvents, InstanceHandle};
 use orkestra_host::raw::RawReader;
+use orkestra_host::sample::Sampler;
 use orkestra_store::RunRow;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -130,8 +134,10 @@ impl Runs {
         instance: InstanceId,
         handle: InstanceHandle,
         events: InstanceEvents,
+        pid: Option<u32>,
     ) {
         let mut actor = self.actor(run, instance);
+        actor.pid = pid.or(run.pid());
         self.actors.tasks.spawn(TaskKind::Run, async move {
             // What was written while no daemon watched is announced by nobody.
             actor.read_on(false).await;
@@ -174,6 +180,19 @@ impl Runs {
             offset: 0,
             committed: run.offset,
             started_boot_ms: None,
+            kind: kind_of(run),
+            signs: Signs::default(),
+            place: Place {
+                worktree: run
+                    .worktree
+                    .as_ref()
+                    .map(|at| PathBuf::from(&at.path))
+                    .unwrap_or_default(),
+                allowed: vec![PathBuf::from(&run.target)],
+            },
+            limits: run.limits,
+            pid: None,
+            sampler: Some(Sampler::default()),
         }
     }
 }

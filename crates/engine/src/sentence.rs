@@ -4,6 +4,7 @@ mod agent;
 mod approval;
 mod budget;
 mod job;
+mod run;
 
 use orkestra_core::event::Event;
 use orkestra_core::span::Span;
@@ -289,6 +290,9 @@ fn who(event: &Event) -> String {
 }
 
 fn run_sentence(event: &Event, body: &Value) -> String {
+    if let Some(sentence) = run::sentence(event, body) {
+        return sentence;
+    }
     match event.kind.as_str() {
         "run.created" => {
             format!("{} is asked: {}", text(body, "agent"), quote(text(body, "prompt")))

@@ -283,6 +283,15 @@ pub(crate) struct NewRun {
     /// The git repository to work for; the agent gets a worktree of its own [default: here]
     #[arg(long, short, value_name = "FOLDER")]
     pub(crate) target: Option<PathBuf>,
+    /// How long it may work (20m, 2h) [default: as its agent has it, else 1h]
+    #[arg(long, value_name = "TIME")]
+    pub(crate) max_time: Option<String>,
+    /// Memory of all its processes (4GB) [default: as its agent has it, else 2GiB]
+    #[arg(long, value_name = "SIZE")]
+    pub(crate) max_memory: Option<String>,
+    /// Tokens of all classes together [default: as its agent has it, else without limit]
+    #[arg(long, value_name = "NUMBER")]
+    pub(crate) max_tokens: Option<u64>,
     /// Do not wait for the end
     #[arg(long, short)]
     pub(crate) detach: bool,
@@ -315,6 +324,40 @@ pub(crate) enum RunVerb {
         #[command(flatten)]
         json: Json,
     },
+    /// Halt a run: all its processes are frozen until it is resumed
+    Pause {
+        /// The run's id, or its end
+        id: String,
+        #[command(flatten)]
+        json: Json,
+    },
+    /// Let a run go on: from a pause, from a wait, or after it failed
+    Resume {
+        /// The run's id, or its end
+        id: String,
+        #[command(flatten)]
+        json: Json,
+    },
+    /// Answer a run that asks what to do
+    Answer {
+        /// The run's id, or its end
+        id: String,
+        /// What to do
+        answer: RunAnswer,
+        #[command(flatten)]
+        json: Json,
+    },
+}
+
+/// What a person answers a run.
+#[derive(Debug, Clone, Copy, clap::ValueEnum)]
+pub(crate) enum RunAnswer {
+    /// Try once more
+    Retry,
+    /// What was in the way is mended: go on
+    Fixed,
+    /// Give it up
+    Abort,
 }
 
 #[derive(Debug, Subcommand)]

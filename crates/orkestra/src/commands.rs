@@ -21,6 +21,7 @@ mod import;
 mod init;
 mod job;
 pub(crate) mod keep;
+mod life;
 mod logs;
 mod man;
 mod prune;

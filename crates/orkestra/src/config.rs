@@ -13,7 +13,7 @@
 mod environment;
 mod keys;
 mod problem;
-mod reader;
+pub(crate) mod reader;
 mod redact;
 mod schema;
 mod settings;

@@ -23,6 +23,7 @@ pub const CODES: &[(&str, &str)] = &[
     ("ORK-0401", "The configuration is wrong"),
     ("ORK-0501", "No agent can do it"),
     ("ORK-0502", "No such run"),
+    ("ORK-0503", "It cannot be done with this run now"),
     ("ORK-0601", "No such job"),
     ("ORK-0701", "No such alert"),
     ("ORK-0702", "No such notification"),
@@ -152,6 +153,7 @@ impl From<orkestra_engine::Error> for Problem {
                 .hint(format!("orkestra agent resume {agent} lets it go on.")),
             Error::OverBudget(_) => Self::new(StatusCode::CONFLICT, "ORK-0803", detail)
                 .hint("orkestra budget list shows all budgets; orkestra budget override NAME lets go on for a time."),
+            Error::RunRefused(_) => Self::new(StatusCode::CONFLICT, "ORK-0503", detail),
             Error::UnknownRun(_) => Self::new(StatusCode::NOT_FOUND, "ORK-0502", detail)
                 .hint("orkestra run list shows the runs."),
         }

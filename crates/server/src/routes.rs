@@ -11,6 +11,7 @@ mod effect;
 mod health;
 mod job;
 pub(crate) mod journal;
+mod life;
 mod log;
 mod login;
 mod metrics;
@@ -64,6 +65,9 @@ fn protected_routes() -> OpenApiRouter<App> {
         .routes(routes!(run::list, run::create))
         .routes(routes!(run::show))
         .routes(routes!(run::stop))
+        .routes(routes!(life::pause))
+        .routes(routes!(life::resume))
+        .routes(routes!(life::answer))
         .routes(routes!(job::list))
         .routes(routes!(job::show))
         .routes(routes!(job::run))

@@ -5,6 +5,7 @@ mod agent;
 mod approval;
 mod effect;
 mod job;
+mod life;
 mod money;
 mod upkeep;
 
@@ -12,6 +13,7 @@ pub use agent::*;
 pub use approval::*;
 pub use effect::*;
 pub use job::*;
+pub use life::*;
 pub use money::*;
 pub use upkeep::*;
 
@@ -413,7 +415,8 @@ pub struct RunView {
     pub agent: String,
     /// `claude`, `script`.
     pub kind: String,
-    /// `preparing`, `starting`, `running`, `stopping`, `reported`, `failed`, `cancelled`.
+    /// `preparing`, `starting`, `running`, `paused`, `suspended`, `stopping`, `reported`,
+    /// `verified`, `refuted`, `failed`, `cancelled`.
     pub state: String,
     /// Why it is in this state, in one sentence.
     pub why: String,
@@ -443,6 +446,16 @@ pub struct RunView {
     pub events: u64,
     /// Lines that were not understood.
     pub raw_lines: u64,
+    /// The number of the present attempt, or the last one.
+    pub attempt: u32,
+    /// For what it waits, when it is suspended.
+    pub wait: Option<WaitView>,
+    /// Approvals that its agent waits for, by id.
+    pub waiting_for: Vec<String>,
+    /// Tool calls that the gate denied.
+    pub violations_count: u64,
+    /// Since when nothing was heard of it, once that was told (RFC 3339).
+    pub silent_since: Option<String>,
     /// The agent's last words.
     pub summary: Option<String>,
     /// What differs in the worktree, once it ended.
@@ -471,6 +484,12 @@ pub struct RunDetail {
     pub stream: Vec<RunEvent>,
     /// Whether there is more: older events, or with `after` later ones; the journal has all.
     pub stream_cut: bool,
+    /// The lives of its agent, and why each was begun.
+    pub attempts: Vec<AttemptView>,
+    /// What it may use.
+    pub limits: RunLimitsView,
+    /// Tool calls that the gate denied, the newest 200, oldest first.
+    pub violations: Vec<ViolationView>,
     /// The same by command.
     pub cli: String,
 }
@@ -496,6 +515,9 @@ pub struct RunRequest {
     /// The repository; the daemon's own folder when none is named.
     #[serde(default)]
     pub target: Option<String>,
+    /// What it may use; what is not said is as its agent has it.
+    #[serde(default)]
+    pub limits: RunLimitsRequest,
 }
 
 /// An agent.

@@ -33,6 +33,10 @@ pub const KINDS: &[&str] = &[
     "approval.denied",
     "approval.expired",
     "approval.withdrawn",
+    "run.silent",
+    "run.heard",
+    "run.attempt_ended",
+    "run.ended",
 ];
 
 /// Failures in a row from which on a unit, or a job, is worth an alert.
@@ -186,6 +190,15 @@ pub fn signals(event: &Event) -> Vec<Signal> {
         "approval.denied" => vec![clear("approval", about, "It was denied.")],
         "approval.expired" => vec![clear("approval", about, "Nobody answered in time.")],
         "approval.withdrawn" => vec![clear("approval", about, "Its run is over.")],
+        "run.silent" => vec![raise(
+            "run_silent",
+            about,
+            Level::Warning,
+            format!("Nothing was heard of a run since {}.", text(body, "since")),
+            format!("orkestra run show {about}"),
+        )],
+        "run.heard" => vec![clear("run_silent", about, "It speaks again.")],
+        "run.attempt_ended" | "run.ended" => vec![clear("run_silent", about, "It ended.")],
         "effect.failed" | "effect.done" => channel(event.kind.as_str(), body),
         _ => Vec::new(),
     }

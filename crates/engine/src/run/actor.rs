@@ -1,21 +1,24 @@
 //! One actor per life of a run's agent: it follows the process, and turns its raw stream into events.
 
 use super::say;
+use super::trouble::{Place, Signs};
 use crate::instance::{
     Orders, await_release, describe, exit_of, failed_start, lost_exit, obey, stop_leftovers,
 };
 use crate::message::Message;
 use crate::secret::Secrets;
-use orkestra_agents::{Adapter, ProcessExit};
+use orkestra_agents::{Adapter, Kind, ProcessExit};
 use orkestra_core::agent::AgentEvent;
 use orkestra_core::id::{InstanceId, RunId};
-use orkestra_core::run::{ChangedFile, RunInput, Streamed, Worktree};
+use orkestra_core::run::{ChangedFile, Limits, RunInput, Streamed, Trouble, Worktree};
 use orkestra_core::unit::Exit;
 use orkestra_host::git;
 use orkestra_host::instance::{InstanceEvent, InstanceEvents, InstanceHandle};
 use orkestra_host::raw::{RawItem, RawReader};
+use orkestra_host::sample::Sampler;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::time::Duration;
 use tokio::sync::mpsc;
 
 /// Events of one message at most, so that one commit stays small.
@@ -45,12 +48,37 @@ pub(super) struct Actor {
     /// How far the journal had it when this actor began.
     pub(super) committed: u64,
     pub(super) started_boot_ms: Option<u64>,
+    pub(super) kind: Kind,
+    pub(super) signs: Signs,
+    pub(super) place: Place,
+    pub(super) limits: Limits,
+    /// The agent's process, while it is known.
+    pub(super) pid: Option<u32>,
+    /// Away while a blocking thread reads with it.
+    pub(super) sampler: Option<Sampler>,
+}
+
+/// How often the memory of an agent's processes is looked at.
+const MEMORY_EVERY: Duration = Duration::from_secs(1);
+
+/// How often it is told how things are, when nothing is exceeded: often enough for the shortest of
+/// its limits of time.
+fn telling_every(limits: &Limits) -> Duration {
+    let shortest = limits.runtime_ms.min(limits.silence_ms).min(limits.stall_ms);
+    Duration::from_millis((shortest / 10).clamp(200, 5_000))
 }
 
 impl Actor {
     pub(super) async fn follow(mut self, handle: InstanceHandle, mut events: InstanceEvents) {
+        let mut memory = tokio::time::interval(MEMORY_EVERY);
+        let mut telling = tokio::time::interval(telling_every(&self.limits));
+        for clock in [&mut memory, &mut telling] {
+            clock.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
+        }
         loop {
             tokio::select! {
+                _ = memory.tick(), if self.pid.is_some() => self.measure().await,
+                _ = telling.tick(), if self.pid.is_some() => self.tell_measured(None).await,
                 event = events.next() => {
                     let event = event.unwrap_or(InstanceEvent::Lost);
                     if self.saw(event).await { break }
@@ -69,6 +97,7 @@ impl Actor {
         let instance = self.instance;
         match event {
             InstanceEvent::Started { pid, .. } => {
+                self.pid = Some(pid);
                 self.started_boot_ms = Some(self.world.now().boot_ms);
                 say(&self.outbox, self.id, RunInput::Started { instance, pid, adopted: false })
                     .await;
@@ -105,6 +134,26 @@ impl Actor {
             }
         }
         true
+    }
+
+    /// Looks at the memory of the agent's processes; only too much of it is told.
+    async fn measure(&mut self) {
+        let (Some(pid), Some(mut sampler)) = (self.pid, self.sampler.take()) else { return };
+        // Reading /proc of busy processes may wait for their locks.
+        let read = tokio::task::spawn_blocking(move || {
+            let tree = sampler.sample(&[pid], false).pop().flatten();
+            (sampler, tree)
+        });
+        let Ok((sampler, tree)) = read.await else { return };
+        self.sampler = Some(sampler);
+        if let Some(tree) = tree.filter(|tree| tree.rss > self.limits.memory) {
+            self.tell_measured(Some(tree.rss)).await;
+        }
+    }
+
+    async fn tell_measured(&mut self, memory: Option<u64>) {
+        let input = RunInput::Measured { instance: self.instance, memory };
+        say(&self.outbox, self.id, input).await;
     }
 
     /// Reads what is new in the stream and tells the dispatcher, in messages of bounded size.
@@ -153,6 +202,7 @@ impl Actor {
             // for every reader of the stream.
             let fresh = begin >= self.committed;
             for (index, event) in (0..).zip(events) {
+                self.signs.note(&event);
                 if fresh {
                     let event = self.told(event);
                     records.push(Streamed { offset: begin, index, event });
@@ -163,6 +213,14 @@ impl Actor {
             }
         }
         self.tell(records).await;
+    }
+
+    /// What went wrong, without the secrets that the agent was given.
+    fn harmless(&self, mut trouble: Trouble) -> Trouble {
+        let mut words = serde_json::Value::String(trouble.words);
+        self.secrets.redact_value(&mut words);
+        trouble.words = words.as_str().unwrap_or_default().to_owned();
+        trouble
     }
 
     /// What the agent said without the secrets that it was given.
@@ -193,7 +251,12 @@ impl Actor {
             (None, None) => ProcessExit::Lost,
         };
         let stderr = end_of(&self.stderr).unwrap_or_default();
-        let events = self.adapter.finish(how, &String::from_utf8_lossy(&stderr));
+        let stderr = String::from_utf8_lossy(&stderr).into_owned();
+        let events = self.adapter.finish(how, &stderr);
+        for event in &events {
+            self.signs.note(event);
+        }
+        let trouble = self.signs.trouble(self.kind, &stderr, how, &self.place);
         let offset = self.offset;
         let records = (0..)
             .zip(events)
@@ -204,7 +267,7 @@ impl Actor {
             exit,
             records,
             files: self.changed_files().await,
-            trouble: None,
+            trouble: trouble.map(|trouble| self.harmless(trouble)),
         };
         say(&self.outbox, self.id, input).await;
     }

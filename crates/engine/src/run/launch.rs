@@ -1,6 +1,8 @@
 //! Starting an agent for an attempt: the one place where its command line, its environment and
 //! its folder come together, and where they are wrapped.
 
+use super::story;
+use super::trouble::make_writable;
 use super::{GRACE, Runs, attempt_folder, say};
 use crate::instance::describe;
 use crate::tasks::TaskKind;
@@ -22,7 +24,15 @@ impl Runs {
         };
         let launcher = Arc::clone(&self.actors.launcher);
         let (secrets, env) = (self.actors.secrets.clone(), spec.env.clone());
+        let store = self.actors.options.store.clone();
+        let tells = run.attempt().is_some_and(|attempt| attempt.number > 1 && !attempt.resume);
         self.actors.tasks.spawn(TaskKind::Run, async move {
+            // A new conversation about work that was begun is told what was done.
+            if let (true, Some(prompt)) = (tells, &launch.stdin)
+                && let Err(error) = append(prompt, &story::of(&store, id).await)
+            {
+                tracing::warn!(run = %id, %error, "The prompt could not be made longer.");
+            }
             if let Err(why) = secrets.fill(&env, &mut launch.env).await {
                 let why = format!("Its agent could not be started: {why}.");
                 return say(&outbox, id, RunInput::Refused { why }).await;
@@ -57,9 +67,12 @@ impl Runs {
         let stdin = folder.join("prompt");
         write_private(&folder, &stdin, invocation.stdin.as_deref().unwrap_or_default())
             .map_err(|error| format!("{} cannot be written: {error}", stdin.display()))?;
+        make_writable(&run.changes.chmod, Path::new(&worktree.path))
+            .map_err(|error| format!("a file cannot be made writable: {error}"))?;
         self.wrap(run, spec, &mut invocation)?;
         let mut env = invocation.environment(self.actors.options.env.iter().cloned());
         env.insert("ORKESTRA_RUN".to_owned(), run.id.to_string());
+        env.insert("ORKESTRA_ATTEMPT".to_owned(), run.attempt_number().to_string());
         Ok(Launch {
             name: format!("run-{}", run.id.short()),
             instance: instance.to_string(),
@@ -108,6 +121,11 @@ fn request_of(run: &Run, instance: InstanceId, worktree: &Path) -> RunRequest {
         add_dirs: run.changes.add_dirs.iter().map(PathBuf::from).collect(),
         ..RunRequest::default()
     }
+}
+
+fn append(file: &Path, text: &str) -> std::io::Result<()> {
+    use std::io::Write;
+    std::fs::OpenOptions::new().append(true).open(file)?.write_all(text.as_bytes())
 }
 
 /// A prompt may hold secrets: only the owner may read it.

@@ -1,5 +1,6 @@
 //! `orkestra run …`.
 
+use super::life::{self, Word};
 use super::{Context, Outcome, encode, events, status};
 use crate::cli::{NewRun, Run, RunVerb};
 use crate::exit::{Code, Failure};
@@ -39,20 +40,19 @@ pub(super) async fn run(context: Context, args: Run) -> Outcome {
             }
             Ok(Code::Success)
         }
-        Some(RunVerb::Stop { id, json }) => {
-            let path = format!("/api/v1/runs/{}/stop", encode(&id));
-            let run: RunView = context.client()?.post(&path, &()).await?;
-            if json.json {
-                terminal::print_json(&run);
-            } else {
-                terminal::complain(&format!("{}  {}  {}", run.short, state(&run.state), run.why));
-            }
-            Ok(Code::Success)
+        Some(RunVerb::Stop { id, json }) => life::say(&context, &id, Word::Stop, json.json).await,
+        Some(RunVerb::Pause { id, json }) => life::say(&context, &id, Word::Pause, json.json).await,
+        Some(RunVerb::Resume { id, json }) => {
+            life::say(&context, &id, Word::Resume, json.json).await
+        }
+        Some(RunVerb::Answer { id, answer, json }) => {
+            life::say(&context, &id, Word::Answer(answer), json.json).await
         }
     }
 }
 
 async fn begin(context: Context, args: NewRun) -> Outcome {
+    let limits = life::limits_of(&args)?;
     let prompt = match args.prompt.as_deref() {
         Some("-") => {
             let mut text = String::new();
@@ -73,6 +73,7 @@ async fn begin(context: Context, args: NewRun) -> Outcome {
         prompt,
         agent: args.agent,
         target: Some(target.to_string_lossy().into_owned()),
+        limits,
     };
     // The key makes one run of a request that is sent twice because its answer was lost.
     let key = uuid::Uuid::now_v7().to_string();
@@ -170,6 +171,11 @@ fn tell(kind: &str, body: Option<&Map<String, Value>>) -> bool {
                 if kind == "run.retry" { text(body, "error") } else { text(body, "message") };
             format!("{} {}", paint(Color::Amber, "!"), shorten(message, 200))
         }
+        "run.suspended" | "run.attempt_ended" => {
+            format!("{} {}", paint(Color::Amber, "…"), shorten(text(body, "why"), 300))
+        }
+        "run.paused" => paint(Color::Amber, "… paused"),
+        "run.resumed" => paint(Color::Green, "… resumed"),
         "run.raw" => paint(Color::Grey, &format!("· {}", shorten(text(body, "preview"), 160))),
         _ => return true,
     };

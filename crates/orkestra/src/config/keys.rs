@@ -2,6 +2,7 @@
 
 pub(crate) mod job;
 pub(crate) mod money;
+pub(crate) mod run;
 pub(crate) mod telemetry;
 mod unit;
 pub(crate) mod upkeep;
@@ -279,6 +280,13 @@ pub(crate) const AGENT: Section = Section {
             default: "none",
             example: "acceptEdits",
             doc: "What it may do without asking, in the vendor's words.",
+        },
+        Key {
+            name: "limits",
+            ty: Sub(&run::LIMITS),
+            default: "",
+            example: "{ time: 20m }",
+            doc: "What each of its runs may use.",
         },
     ],
 };

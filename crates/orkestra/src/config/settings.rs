@@ -14,6 +14,7 @@ use super::unit::{Dependency, Unit};
 use super::yaml::{Entry, Kind, Node};
 use super::{Origin, Settings};
 use orkestra_agents::{AgentSpec, Kind as AgentKind};
+use orkestra_core::run::LimitsSpec;
 use orkestra_core::unit::graph::{self, After, GraphError};
 use orkestra_core::unit::spec::{Condition, UnitName, UnitSpec};
 use std::collections::BTreeMap;
@@ -260,6 +261,26 @@ fn agents(
     agents
 }
 
+/// What the runs of an agent may use; what is not said is left to the default.
+fn run_limits(agent: &Fields<'_>, reader: &mut Reader) -> LimitsSpec {
+    let path = agent.path.join("limits");
+    let f = reader.section(agent.get("limits"), path, &keys::run::LIMITS);
+    let unset = || (None, Origin::Default);
+    let mut span = |name| {
+        reader.value(&f, name, unset(), |text| reader::span(text).map(|span| Some(span.ms())))
+    };
+    let (runtime_ms, silence_ms, stall_ms) = (span("time"), span("silence"), span("stall"));
+    LimitsSpec {
+        runtime_ms,
+        silence_ms,
+        stall_ms,
+        memory: reader.value(&f, "memory", unset(), |text| reader::memory(text).map(Some)),
+        output: reader.value(&f, "output", unset(), |text| reader::memory(text).map(Some)),
+        tokens: reader
+            .value(&f, "tokens", unset(), |text| reader::count(text).map(|n| Some(u64::from(n)))),
+    }
+}
+
 fn agent(entry: &Entry, path: KeyPath, reader: &mut Reader) -> Option<AgentSpec> {
     let fields = reader.section(Some(&entry.value), path, &AGENT);
     let command_path = fields.path.join("command");
@@ -304,7 +325,9 @@ fn agent(entry: &Entry, path: KeyPath, reader: &mut Reader) -> Option<AgentSpec>
     let model = reader.optional(&fields, "model");
     let permission_mode = reader.optional(&fields, "permission_mode");
     let env = reader.variables(fields.get("env"), &fields.path.join("env"));
+    let limits = run_limits(&fields, reader);
     kind.map(|kind| AgentSpec {
+        limits,
         kind,
         command,
         model,

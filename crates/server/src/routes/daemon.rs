@@ -11,7 +11,7 @@ use axum::Json;
 use axum::extract::State;
 use axum::http::StatusCode;
 use orkestra_core::alert::{Alert, State as AlertState};
-use orkestra_core::run::{Run, RunState};
+use orkestra_core::run::{Run, RunState, Wait};
 use orkestra_core::unit::{State as UnitState, Unit};
 use orkestra_engine::StoreState;
 use std::collections::BTreeMap;
@@ -160,6 +160,26 @@ fn needs(app: &App, units: &[Unit], runs: &[Run]) -> Vec<Need> {
                 title: why.clone(),
                 since: Some(unit.since.to_string()),
                 action: format!("orkestra unit start {}", unit.name),
+            });
+        }
+    }
+    for run in runs {
+        if let RunState::Suspended { wait: Wait::Person { question } } = &run.state {
+            needs.push(Need {
+                kind: "run_asks".to_owned(),
+                subject: run.id.to_string(),
+                title: question.clone(),
+                since: run.last_event_at.map(|at| at.to_string()),
+                action: format!("orkestra run answer {} retry|fixed|abort", run.id.short()),
+            });
+        }
+        if let RunState::Suspended { wait: Wait::Budget { why } } = &run.state {
+            needs.push(Need {
+                kind: "run_asks".to_owned(),
+                subject: run.id.to_string(),
+                title: why.clone(),
+                since: run.last_event_at.map(|at| at.to_string()),
+                action: format!("orkestra run resume {}", run.id.short()),
             });
         }
     }

@@ -4,7 +4,10 @@ use crate::Problem;
 use crate::extract::{Body, Path, Query};
 use crate::guard::Actor;
 use crate::listen::App;
-use crate::wire::{FileView, RunDetail, RunEvent, RunList, RunRequest, RunView, UsageView};
+use crate::wire::{
+    AttemptView, FileView, RunDetail, RunEvent, RunLimitsView, RunList, RunRequest, RunView,
+    UsageView, WaitView,
+};
 use axum::Json;
 use axum::extract::State;
 use axum::http::{HeaderMap, StatusCode};
@@ -57,6 +60,11 @@ pub(crate) fn view_of(run: &Run) -> RunView {
         }),
         events: run.events,
         raw_lines: run.raw_lines,
+        attempt: run.attempt_number(),
+        wait: WaitView::of(run),
+        waiting_for: run.waiting_for.clone(),
+        violations_count: run.violations,
+        silent_since: run.silent_since.map(|at| at.to_string()),
         summary: run.ended.as_ref().map(|ended| ended.summary.clone()),
         files_changed: run.files.as_ref().map(|files| {
             files
@@ -143,7 +151,12 @@ pub(crate) async fn create(
         agent: request.agent,
         target,
         request_key: key.map(str::to_owned),
-        limits: LimitsSpec::default(),
+        limits: LimitsSpec {
+            runtime_ms: request.limits.time_ms,
+            memory: request.limits.memory,
+            tokens: request.limits.tokens,
+            ..LimitsSpec::default()
+        },
     };
     let run = app.engine.create_run(new, actor.0).await?;
     Ok((StatusCode::CREATED, Json(view_of(&run))))
@@ -195,7 +208,11 @@ pub(crate) async fn show(
         })
         .collect();
     let cli = format!("orkestra run show {}", run.id.short());
-    Ok(Json(RunDetail { run: view_of(&run), stream, stream_cut, cli }))
+    let attempts = run.attempts.iter().map(AttemptView::from).collect();
+    let limits = RunLimitsView::of(&run, app.engine.now().at);
+    let violations = super::life::violations(&app, run.id).await?;
+    let run = view_of(&run);
+    Ok(Json(RunDetail { run, stream, stream_cut, attempts, limits, violations, cli }))
 }
 
 /// Cancels a run; its processes are ended, its worktree stays.
