@@ -82,6 +82,16 @@ pub fn discover(
 ) -> Discovery {
     let mut discovery = Discovery::default();
     for (name, spec) in agents {
+        // A model's API needs no program but ours, which is here.
+        if spec.kind.is_api() {
+            discovery.found.push(Found {
+                name: name.clone(),
+                spec: spec.clone(),
+                program: PathBuf::from("orkestra"),
+                configured: true,
+            });
+            continue;
+        }
         let program = spec.program();
         match program.and_then(&which) {
             Some(program) => discovery.found.push(Found {

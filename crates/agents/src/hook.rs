@@ -172,6 +172,10 @@ pub fn settings_file(kind: Kind, variable: impl Fn(&str) -> Option<String>) -> O
 pub fn can_block(kind: Kind) -> bool {
     match kind {
         Kind::Claude | Kind::Codex | Kind::Gemini => true,
+        // The bridge asks by itself before each call.
+        Kind::Anthropic | Kind::Openai | Kind::Google | Kind::Github | Kind::Xai => true,
+        // An ACP agent asks the bridge when it wants to; what it does without is not seen before.
+        Kind::Acp => false,
         Kind::Script => false,
     }
 }
@@ -195,6 +199,10 @@ pub fn wiring(kind: Kind, command: &str, run: &RunRequest) -> Wiring {
             Wiring { args: args.to_vec(), ..Wiring::default() }
         }
         Kind::Gemini => gemini(&guarded, run).unwrap_or_default(),
+        // The bridge asks by itself.
+        Kind::Acp | Kind::Anthropic | Kind::Openai | Kind::Google | Kind::Github | Kind::Xai => {
+            Wiring::default()
+        }
         Kind::Script => Wiring::default(),
     }
 }
@@ -340,6 +348,11 @@ pub fn answer(kind: Kind, decision: Decision, reason: &str) -> Answer {
         (Kind::Gemini, Decision::Allow) => said(json!({"decision": "allow"})),
         (Kind::Gemini, Decision::Deny) => said(json!({"decision": "deny", "reason": reason})),
         (Kind::Script, Decision::Deny) => refusal(reason),
+        // The bridge has no hooks.
+        (
+            Kind::Acp | Kind::Anthropic | Kind::Openai | Kind::Google | Kind::Github | Kind::Xai,
+            Decision::Allow | Decision::Deny,
+        ) => refusal(reason),
     }
 }
 

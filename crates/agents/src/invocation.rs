@@ -22,11 +22,48 @@ pub enum Kind {
     Codex,
     /// The Gemini CLI.
     Gemini,
+    /// Any agent that speaks the Agent Client Protocol, through our bridge.
+    Acp,
+    /// A model behind Anthropic's API, with our own tools.
+    Anthropic,
+    /// A model behind OpenAI's API, or any that speaks like it.
+    Openai,
+    /// A model behind Google's API.
+    Google,
+    /// A model behind GitHub Models.
+    Github,
+    /// A model behind xAI's API.
+    Xai,
 }
 
 impl Kind {
     /// Every kind.
-    pub const ALL: [Self; 4] = [Self::Script, Self::Claude, Self::Codex, Self::Gemini];
+    pub const ALL: [Self; 10] = [
+        Self::Script,
+        Self::Claude,
+        Self::Codex,
+        Self::Gemini,
+        Self::Acp,
+        Self::Anthropic,
+        Self::Openai,
+        Self::Google,
+        Self::Github,
+        Self::Xai,
+    ];
+
+    /// Those that are a model's API and no program of anybody's.
+    pub const APIS: [Self; 5] =
+        [Self::Anthropic, Self::Openai, Self::Google, Self::Github, Self::Xai];
+
+    /// Whether it is a model's API.
+    pub fn is_api(self) -> bool {
+        Self::APIS.contains(&self)
+    }
+
+    /// Whether our own bridge is the process of its runs.
+    pub fn is_bridged(self) -> bool {
+        self == Self::Acp || self.is_api()
+    }
 
     /// The word used in the configuration and on the wire.
     pub fn as_str(self) -> &'static str {
@@ -35,13 +72,20 @@ impl Kind {
             Self::Claude => "claude",
             Self::Codex => "codex",
             Self::Gemini => "gemini",
+            Self::Acp => "acp",
+            Self::Anthropic => "anthropic",
+            Self::Openai => "openai",
+            Self::Google => "google",
+            Self::Github => "github",
+            Self::Xai => "xai",
         }
     }
 
     /// The program that is looked for when none is configured; `None` when the kind has none.
     pub fn program(self) -> Option<&'static str> {
         match self {
-            Self::Script => None,
+            Self::Script | Self::Acp => None,
+            Self::Anthropic | Self::Openai | Self::Google | Self::Github | Self::Xai => None,
             Self::Claude => Some("claude"),
             Self::Codex => Some("codex"),
             Self::Gemini => Some("gemini"),
@@ -53,7 +97,10 @@ impl Kind {
     pub fn stop_signal(self) -> Signal {
         match self {
             Self::Claude => Signal::INT,
-            Self::Script | Self::Codex | Self::Gemini => Signal::TERM,
+            Self::Script | Self::Codex | Self::Gemini | Self::Acp => Signal::TERM,
+            Self::Anthropic | Self::Openai | Self::Google | Self::Github | Self::Xai => {
+                Signal::TERM
+            }
         }
     }
 }
@@ -77,7 +124,10 @@ impl FromStr for Kind {
 
 /// A word that is no kind of agent.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("{0:?} is not a kind of agent; expected script, claude, codex or gemini")]
+#[error(
+    "{0:?} is not a kind of agent; expected script, claude, codex, gemini, acp, anthropic, openai, \
+     google, github or xai"
+)]
 pub struct UnknownKind(String);
 
 /// An agent as configured.
@@ -106,7 +156,34 @@ pub struct AgentSpec {
     /// What its runs may use.
     #[serde(default)]
     pub limits: LimitsSpec,
+    /// What a model behind an API needs to know.
+    #[serde(default)]
+    pub api: ApiSpec,
 }
+
+/// How a model's API is asked; nothing of it matters to other kinds. What is not said is the
+/// bridge's own default (docs/agents.md).
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct ApiSpec {
+    /// Another address than the vendor's, for example of a server on this machine.
+    pub base_url: Option<String>,
+    /// The key, or where it is (`env:NAME`, `file:PATH`, `op://…`).
+    pub api_key: Option<String>,
+    /// The longest silence of the model, in milliseconds.
+    pub timeout_ms: Option<u64>,
+    /// Calls in any minute, over all runs of the agent; 0 for no limit.
+    pub rate_limit: Option<u32>,
+    /// Calls at the same time, over all runs of the agent; 0 for no limit.
+    pub parallel: Option<u32>,
+    /// The longest answer, in tokens.
+    pub max_tokens: Option<u32>,
+    /// How freely the model chooses its words, in thousandths (700 is 0.7).
+    pub temperature_milli: Option<u32>,
+}
+
+/// The variable in which the bridge finds its key.
+pub const API_KEY: &str = "ORKESTRA_API_KEY";
 
 impl AgentSpec {
     /// An agent of this kind with nothing else said.
@@ -120,7 +197,15 @@ impl AgentSpec {
             permission_mode: None,
             hooks: Vec::new(),
             limits: LimitsSpec::default(),
+            api: ApiSpec::default(),
         }
+    }
+
+    /// The variables of the agent, its key among them. Values may be references to secrets.
+    pub fn variables(&self) -> BTreeMap<String, String> {
+        let key = self.api.api_key.clone().filter(|_| self.kind.is_bridged());
+        let key = key.map(|key| (API_KEY.to_owned(), key));
+        self.env.clone().into_iter().chain(key).collect()
     }
 
     /// The program to start; `None` when the kind has none of its own and none is configured.
@@ -176,6 +261,21 @@ pub struct RunRequest {
     pub vendor_home: Option<PathBuf>,
     /// The text of those settings.
     pub vendor_settings: Option<String>,
+    /// Where our own bridge is and works; agents of a kind that needs it cannot start without.
+    pub bridge: Option<BridgePlace>,
+}
+
+/// Where the bridge is and works.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct BridgePlace {
+    /// The program of Orkestra.
+    pub program: PathBuf,
+    /// The agent's name in the configuration.
+    pub agent: String,
+    /// A folder of the run, the same for each attempt, in which it may write.
+    pub folder: PathBuf,
+    /// A folder of the agent, the same for all its runs, in which it may write.
+    pub slots: PathBuf,
 }
 
 /// Everything needed to start an agent's process.
@@ -231,6 +331,12 @@ pub enum Error {
     /// A script agent without a program.
     #[error("a script agent needs a command, for example command: [\"./agent.sh\"]")]
     NoCommand,
+    /// An ACP agent without a program.
+    #[error("an ACP agent needs a command, for example command: [\"opencode\", \"acp\"]")]
+    NoAcpCommand,
+    /// Nobody said where the bridge is.
+    #[error("an agent of kind {0} needs Orkestra's own program, and nobody said where it is")]
+    NoBridge(Kind),
 }
 
 /// How to start an agent for one attempt.
@@ -238,6 +344,9 @@ pub enum Error {
 /// The order of the arguments is: what the kind needs, what the hooks need, the user's own `args`,
 /// and last what the vendor wants at the end.
 pub fn command(spec: &AgentSpec, run: &RunRequest) -> Result<Invocation, Error> {
+    if spec.kind.is_bridged() {
+        return crate::native::command(spec, run);
+    }
     let program = spec.program().ok_or(Error::NoCommand)?.to_owned();
     let first_arguments = spec.command.iter().skip(1).cloned();
     let mut argv: Vec<String> = std::iter::once(program).chain(first_arguments).collect();
@@ -249,6 +358,8 @@ pub fn command(spec: &AgentSpec, run: &RunRequest) -> Result<Invocation, Error> 
     let mut env_keep = Vec::new();
     let mut last = Vec::new();
     match spec.kind {
+        // They are our own program's, which is started above.
+        Kind::Acp | Kind::Anthropic | Kind::Openai | Kind::Google | Kind::Github | Kind::Xai => {}
         Kind::Script => {
             env_set.insert("ORKESTRA_SESSION_ID".to_owned(), run.session_id.to_string());
             env_set.insert("ORKESTRA_WORKTREE".to_owned(), worktree);

@@ -22,13 +22,17 @@ mod event;
 pub mod gemini;
 pub mod hook;
 mod invocation;
+pub mod native;
 pub mod recovery;
 pub mod script;
 pub mod tool;
 
 pub mod user_hook;
 
-pub use invocation::{AgentSpec, Error, Invocation, Kind, RunRequest, UnknownKind, command};
+pub use invocation::{
+    API_KEY, AgentSpec, ApiSpec, BridgePlace, Error, Invocation, Kind, RunRequest, UnknownKind,
+    command,
+};
 use orkestra_core::agent::{AgentEvent, Ended, RawReason, Usage};
 use orkestra_core::signal::Signal;
 use serde::{Deserialize, Serialize};
@@ -82,6 +86,9 @@ pub fn adapter(kind: Kind) -> Box<dyn Adapter> {
         Kind::Claude => Box::new(claude::Claude::default()),
         Kind::Codex => Box::new(codex::Codex::default()),
         Kind::Gemini => Box::new(gemini::Gemini::default()),
+        Kind::Acp | Kind::Anthropic | Kind::Openai | Kind::Google | Kind::Github | Kind::Xai => {
+            Box::new(native::Native::default())
+        }
     }
 }
 

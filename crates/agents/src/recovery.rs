@@ -194,6 +194,14 @@ impl<'a> Said<'a> {
                 &["Error resuming session", "Invalid session identifier"],
             ),
             Kind::Script => return None,
+            Kind::Acp
+            | Kind::Anthropic
+            | Kind::Openai
+            | Kind::Google
+            | Kind::Github
+            | Kind::Xai => {
+                return None;
+            }
         };
         if let Some(words) = self.fatal(lost) {
             return Some(trouble(pattern, Issue::SessionLost, fresh(), words));
@@ -223,6 +231,12 @@ impl<'a> Said<'a> {
                 Some(trouble(pattern, Issue::GitTrustError, action(), words))
             }
             Kind::Script | Kind::Claude => None,
+            Kind::Acp
+            | Kind::Anthropic
+            | Kind::Openai
+            | Kind::Google
+            | Kind::Github
+            | Kind::Xai => None,
         }
     }
 
@@ -268,6 +282,10 @@ impl<'a> Said<'a> {
                 "API key not valid",
                 "GEMINI_API_KEY",
             ],
+            Kind::Acp => &["authentication required", "Authentication required", "auth_required"],
+            Kind::Anthropic | Kind::Openai | Kind::Google | Kind::Github | Kind::Xai => {
+                &["no key: "]
+            }
             Kind::Script => &["authentication required", "Authentication required"],
         };
         let found = self.fatal(words);
@@ -354,6 +372,12 @@ impl<'a> Said<'a> {
                     }
                 }
                 Kind::Script => {}
+                Kind::Acp
+                | Kind::Anthropic
+                | Kind::Openai
+                | Kind::Google
+                | Kind::Github
+                | Kind::Xai => {}
             }
         }
         None

@@ -93,6 +93,9 @@ pub enum AgentEvent {
     /// Tokens and money used since the last usage event of the same model: the sum over a run's
     /// usage events is the run's usage.
     Usage(Usage),
+    /// The model's API was called once, with or without success. Only agents tell this that call
+    /// it through our bridge.
+    Call(ModelCall),
     /// A step was reached, by the agent's own word.
     Milestone {
         /// Which step.
@@ -199,6 +202,7 @@ impl AgentEvent {
             Self::PermissionRequest { .. } => "run.permission_request",
             Self::PermissionDenied(_) => "run.permission_denied",
             Self::Usage(_) => "run.usage",
+            Self::Call(_) => "run.model_call",
             Self::Milestone { .. } => "run.milestone",
             Self::Progress { .. } => "run.progress",
             Self::Blocker { .. } => "run.blocker",
@@ -277,6 +281,25 @@ pub struct Usage {
     pub output: u64,
     /// The price in US dollars as the agent program reckons it.
     pub cost_usd: Option<f64>,
+}
+
+/// One call of a model's API.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ModelCall {
+    /// The model that was asked.
+    pub model: Option<String>,
+    /// Whether there was a whole answer.
+    pub ok: bool,
+    /// The HTTP status, if there was one.
+    pub status: Option<u16>,
+    /// How long it took, in milliseconds; waiting for its turn is not part of it.
+    pub ms: u64,
+    /// All tokens that it used, read ones and written ones together.
+    #[serde(default)]
+    pub tokens: u64,
+    /// What was wrong, in one word: `refused`, `rate_limit`, `server_error`, `timeout`,
+    /// `broken_answer`.
+    pub error: Option<String>,
 }
 
 /// How an agent's work ended, by its own word or, when it died without one, by its exit status.

@@ -177,6 +177,7 @@ impl Batch {
             }
             self.entries.push(Entry { draft, stream, usage, left_out: false });
         }
+        self.calls.extend(crate::money::model_calls(decision, decision.attempt, at));
         self.calls.extend(crate::money::call_of(decision, decision.attempt));
         self.runs.insert(id, decision.run.clone());
         self.push(decision.events.clone());
@@ -211,6 +212,13 @@ impl Batch {
 
     /// Adds events that change no row of units and runs.
     pub(crate) fn note(&mut self, drafts: Vec<Draft>) {
+        self.push(drafts);
+    }
+
+    /// Adds calls of models without a run.
+    pub(crate) fn called(&mut self, called: Vec<(Draft, CallRow)>) {
+        let (drafts, calls): (Vec<_>, Vec<_>) = called.into_iter().unzip();
+        self.calls.extend(calls);
         self.push(drafts);
     }
 

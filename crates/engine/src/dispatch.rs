@@ -344,6 +344,7 @@ impl Dispatcher {
                 answer_with(reply, changed, gathered);
             }
             Message::Note(drafts) => gathered.batch.note(drafts),
+            Message::Called(called) => gathered.batch.called(called),
             Message::Ping(reply) => answer_with(reply, (), gathered),
             Message::Close { keep_units, actor } => self.take_close(keep_units, &actor, gathered),
         }

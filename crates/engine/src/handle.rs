@@ -309,6 +309,11 @@ impl Handle {
         })
     }
 
+    /// The agents of the configuration.
+    pub(crate) fn agent_specs(&self) -> Agents {
+        read(&self.view.agents)
+    }
+
     /// What is known of secrets, for whoever shows what programs printed.
     pub fn secrets(&self) -> &Secrets {
         &self.view.secrets
@@ -317,7 +322,8 @@ impl Handle {
     /// Looks whether the secrets of the configuration are there: of one unit or agent, or of all.
     pub async fn check_secrets(&self, of: Option<&str>) -> Vec<CheckedSecret> {
         let units = self.units().into_iter().map(|unit| (unit.name.to_string(), unit.spec.env));
-        let agents = read(&self.view.agents).into_iter().map(|(name, agent)| (name, agent.env));
+        let agents =
+            read(&self.view.agents).into_iter().map(|(name, agent)| (name, agent.variables()));
         let jobs = self.jobs().into_iter().filter_map(|job| match job.spec.action {
             Action::Command { env, .. } => Some((format!("job:{}", job.name), env)),
             Action::Run { .. } | Action::Builtin { .. } => None,

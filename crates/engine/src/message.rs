@@ -14,6 +14,7 @@ use orkestra_core::unit::{
     Input,
     spec::{UnitName, UnitSpec},
 };
+use orkestra_store::CallRow;
 use std::collections::BTreeMap;
 use tokio::sync::oneshot;
 
@@ -113,6 +114,8 @@ pub(crate) enum Message {
     },
     /// Events that change no row of units or runs.
     Note(Vec<Draft>),
+    /// Models were called without a run: their events, and their lines of the call log.
+    Called(Vec<(Draft, CallRow)>),
     /// Nothing; answered in its turn, which proves that turns are taken.
     Ping(Reply<()>),
     /// The daemon goes down.

@@ -2,11 +2,13 @@
 
 use jiff::Timestamp;
 use jiff::tz::TimeZone;
+use orkestra_agents::Kind;
 use orkestra_core::agent::Usage;
 use orkestra_core::budget::Budget;
 use orkestra_core::money::{Prices, Tokens};
 use orkestra_core::run::{Run, RunDecision};
 use orkestra_store::{CallRow, UsageRow};
+use serde_json::Value;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
@@ -65,11 +67,49 @@ impl Books {
     }
 }
 
+/// The lines of the call log for calls of a model that a run's stream tells.
+pub(crate) fn model_calls(
+    decision: &RunDecision,
+    attempt: u32,
+    at: Timestamp,
+) -> impl Iterator<Item = CallRow> {
+    let run = &decision.run;
+    decision.streamed.iter().filter(|(_, _, draft)| draft.kind == "run.model_call").map(
+        move |(offset, index, draft)| CallRow {
+            key: format!("{}:{attempt}:{offset}:{index}", run.id),
+            agent: run.agent.clone(),
+            run: run.id,
+            at,
+            ms: number(&draft.body, "ms"),
+            ok: draft.body.get("ok").and_then(Value::as_bool).unwrap_or(false),
+            status: status_word(&draft.body),
+            tokens: number(&draft.body, "tokens"),
+        },
+    )
+}
+
+fn number(body: &Value, key: &str) -> u64 {
+    body.get(key).and_then(Value::as_u64).unwrap_or(0).min(MOST)
+}
+
+/// In one word: `ok`, an HTTP status, or what was wrong.
+pub(crate) fn status_word(body: &Value) -> String {
+    if body.get("ok").and_then(Value::as_bool) == Some(true) {
+        return "ok".to_owned();
+    }
+    match body.get("status").and_then(Value::as_u64) {
+        Some(status) => status.to_string(),
+        None => body.get("error").and_then(Value::as_str).unwrap_or("failed").to_owned(),
+    }
+}
+
 /// The line of the call log, when an attempt of a run is over with this decision.
 pub(crate) fn call_of(decision: &RunDecision, attempt: u32) -> Option<CallRow> {
     let run = &decision.run;
     let over = |kind: &str| matches!(kind, "run.ended" | "run.attempt_ended");
-    if !decision.events.iter().any(|event| over(&event.kind)) {
+    // Of agents behind an API each call has its own line already.
+    let by_call = run.kind.parse().is_ok_and(|kind: Kind| kind.is_api());
+    if by_call || !decision.events.iter().any(|event| over(&event.kind)) {
         return None;
     }
     let life = run.attempts.iter().find(|life| life.number == attempt);

@@ -34,6 +34,8 @@ pub struct Options {
     pub agents: Agents,
     /// What the configuration says about the house itself.
     pub upkeep: Upkeep,
+    /// This program: agents' hooks and our bridge are started with it.
+    pub program: PathBuf,
     /// The version of this program, for the journal.
     pub version: String,
 }

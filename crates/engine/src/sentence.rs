@@ -333,6 +333,12 @@ fn run_sentence(event: &Event, body: &Value) -> String {
         "run.blocker" => format!("It is blocked: {}", quote(text(body, "text"))),
         "run.finding" => format!("Finding: {}", quote(text(body, "text"))),
         "run.review_request" => format!("It asks for a review: {}", quote(text(body, "text"))),
+        "run.model_call" if body.get("ok").and_then(Value::as_bool) == Some(true) => {
+            format!("The model answered after {} ms.", number(body, "ms"))
+        }
+        "run.model_call" => {
+            format!("A call of the model failed ({}).", text(body, "error"))
+        }
         "run.milestone" => format!("Milestone: {}", quote(text(body, "text"))),
         "run.question" => format!("Asks: {}", quote(text(body, "text"))),
         "run.retry" => format!("The model's API failed ({}); trying again.", text(body, "error")),

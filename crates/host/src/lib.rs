@@ -10,6 +10,8 @@
 //! - [`service`], [`keeper`]: what starts the daemon and keeps it running
 //! - [`program`], [`git`], [`watch`]: short helper programs, worktrees, changed files
 //! - [`inside`], [`diff`], [`snapshot`]: what others left in a folder, and how it differs
+//! - [`slot`]: how often something is done, counted over processes
+//! - [`tool`]: commands that a model's tools start
 //! - [`secret`]: files and programs that keep secrets
 
 pub mod account;
@@ -38,9 +40,11 @@ pub mod sample;
 pub mod sandbox;
 pub mod secret;
 pub mod service;
+pub mod slot;
 pub mod snapshot;
 pub mod socket;
 mod spawn;
+pub mod tool;
 pub mod watch;
 
 pub use error::Error;

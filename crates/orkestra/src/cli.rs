@@ -3,6 +3,7 @@
 mod agent;
 mod approval;
 mod gate;
+mod bridge;
 mod job;
 mod money;
 mod ship;
@@ -11,6 +12,7 @@ mod top;
 pub(crate) use agent::*;
 pub(crate) use approval::*;
 pub(crate) use gate::Gate;
+pub(crate) use bridge::Bridge;
 pub(crate) use job::*;
 pub(crate) use money::*;
 pub(crate) use ship::*;
@@ -128,6 +130,9 @@ pub(crate) enum Command {
     /// Ask before a tool call; started by agents
     #[command(hide = true)]
     AgentHook(AgentHook),
+    /// Speak for an agent that has no program of its own; started by the daemon
+    #[command(hide = true, name = "agent-bridge")]
+    Bridge(Bridge),
     /// Keep the daemon running; started by `up --detach`
     #[command(hide = true)]
     Keep(Keep),

@@ -5,9 +5,11 @@ mod agent_hook;
 mod agents;
 mod alert;
 mod approval;
+mod asking;
 mod audit;
 mod backup;
 mod budget;
+mod bridge;
 mod completions;
 mod config;
 mod dashboard;
@@ -124,6 +126,7 @@ pub(crate) async fn run(cli: Cli, surroundings: Surroundings) -> ExitCode {
         Command::Agent(args) => agent::run(context, args).await,
         Command::Usage(args) => usage::run(context, args).await,
         Command::Budget(args) => budget::run(context, args).await,
+        Command::Bridge(args) => bridge::run(context, args).await,
         Command::Agents(args) => agents::run(context, args).await,
         Command::Dashboard(args) => dashboard::run(context, args).await,
         Command::Completions(args) => completions::run(&args),

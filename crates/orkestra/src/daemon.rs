@@ -64,6 +64,13 @@ impl Signals {
     }
 }
 
+/// This program's file; when it was replaced since, the new one that lies in its place.
+fn own_program() -> Result<PathBuf, Failure> {
+    let path = std::env::current_exe().map_err(|error| Failure::of(&error))?;
+    let name = path.to_string_lossy();
+    Ok(name.strip_suffix(" (deleted)").map_or(path.clone(), PathBuf::from))
+}
+
 /// Opens everything in order. After this the daemon serves.
 pub(crate) async fn start(context: Context, loaded: Loaded) -> Result<Daemon, Failure> {
     let home = loaded.settings.home.clone();
@@ -84,6 +91,7 @@ pub(crate) async fn start(context: Context, loaded: Loaded) -> Result<Daemon, Fa
         agents: loaded.settings.agents.clone(),
         jobs: loaded.settings.jobs.clone(),
         upkeep: loaded.settings.upkeep.clone(),
+        program: own_program()?,
         version: VERSION.to_owned(),
     };
     let engine =

@@ -76,6 +76,7 @@ fn protected_routes() -> OpenApiRouter<App> {
         .routes(routes!(job::logs))
         .routes(routes!(job::log_stream))
         .routes(routes!(agent::list))
+        .routes(routes!(agent::ask))
         .routes(routes!(agent::pause))
         .routes(routes!(agent::resume))
         .routes(routes!(money::usage))

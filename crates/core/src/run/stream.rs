@@ -69,6 +69,7 @@ impl Turn<'_, '_> {
                 | AgentEvent::FileChange { .. }
                 | AgentEvent::PermissionRequest { .. }
                 | AgentEvent::PermissionDenied(_)
+                | AgentEvent::Call(_)
                 | AgentEvent::Milestone { .. }
                 | AgentEvent::Progress { .. }
                 | AgentEvent::Blocker { .. }

@@ -7,7 +7,7 @@ use super::{GRACE, Runs, attempt_folder, say};
 use crate::instance::describe;
 use crate::tasks::TaskKind;
 use crate::vendor;
-use orkestra_agents::{AgentSpec, Invocation, RunRequest, command};
+use orkestra_agents::{AgentSpec, BridgePlace, Invocation, RunRequest, command};
 use orkestra_core::id::InstanceId;
 use orkestra_core::run::{Run, RunInput};
 use orkestra_host::instance::{Launch, Output};
@@ -23,7 +23,7 @@ impl Runs {
             Err(why) => return self.refuse(id, why),
         };
         let launcher = Arc::clone(&self.actors.launcher);
-        let (secrets, env) = (self.actors.secrets.clone(), spec.env.clone());
+        let (secrets, env) = (self.actors.secrets.clone(), spec.variables());
         let store = self.actors.options.store.clone();
         let tells = run.attempt().is_some_and(|attempt| attempt.number > 1 && !attempt.resume);
         self.actors.tasks.spawn(TaskKind::Run, async move {
@@ -57,6 +57,14 @@ impl Runs {
         let folder = attempt_folder(&self.actors.options.home, run);
         let mut request = request_of(run, instance, Path::new(&worktree.path));
         request.folder = Some(folder.join("vendor"));
+        let home = &self.actors.options.home;
+        request.bridge = Some(BridgePlace {
+            program: self.actors.options.program.clone(),
+            agent: run.agent.clone(),
+            // One for all attempts: a later one goes on with the conversation of an earlier one.
+            folder: home.join("runs").join(run.id.to_string()).join("bridge"),
+            slots: crate::agent_slots(home, &run.agent),
+        });
         vendor::read_settings(&mut request, spec, &self.actors.options.env);
         let mut invocation = command(spec, &request).map_err(|error| describe(&error))?;
         let path = self.actors.options.env.iter().find(|(name, _)| name == "PATH");

@@ -16,6 +16,10 @@ pub(super) fn sentence(event: &Event, body: &Value) -> String {
         "agent.paused" => format!("{} holds {agent} back {until}: {why}.", who(event)),
         "agent.rate_limited" => format!("{agent} gets no new work {until}: {why}."),
         "agent.resumed" => format!("{agent} gets work again ({why})."),
+        "agent.called" if body.get("ok").and_then(Value::as_bool) == Some(true) => {
+            format!("{agent} answered {}.", who(event))
+        }
+        "agent.called" => format!("{agent} gave no answer: {}.", quote(text(body, "error"))),
         other => format!("{agent}: {other}."),
     }
 }

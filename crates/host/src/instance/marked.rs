@@ -21,8 +21,12 @@ const SHIM_STAYS: Duration = Duration::from_secs(1);
 /// many were killed. Only for an instance whose lock is free. If its shim lives all the same, it
 /// holds another folder, since ours is a copy: then nothing here is ours to kill.
 pub async fn stop_marked(instance: &str) -> Result<u32, Error> {
-    let mark = format!("ORKESTRA_INSTANCE={instance}").into_bytes();
-    tokio::task::spawn_blocking(move || stop_all(&mark))
+    stop_with(format!("ORKESTRA_INSTANCE={instance}")).await
+}
+
+/// The same for any variable that a process and all its children carry.
+pub(crate) async fn stop_with(variable: String) -> Result<u32, Error> {
+    tokio::task::spawn_blocking(move || stop_all(variable.as_bytes()))
         .await
         .map_err(std::io::Error::other)
         .doing("look for left-over processes")?

@@ -18,6 +18,7 @@ use tokio::sync::{mpsc, oneshot};
 pub use self::adopt::{Adopted, State, adopt, list_instances};
 pub use self::launch::{Full, Launch, Launcher, Notify, Output};
 pub use self::marked::stop_marked;
+pub(crate) use self::marked::stop_with;
 
 use crate::error::{Doing, Error};
 use crate::lock;

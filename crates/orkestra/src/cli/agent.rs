@@ -5,6 +5,23 @@ use clap::Subcommand;
 
 #[derive(Debug, Subcommand)]
 pub(crate) enum Agent {
+    /// Ask models behind APIs one thing, all at once, without a run and without tools
+    Ask {
+        /// What they are asked; `-` reads it from standard input
+        prompt: String,
+        /// Which agents, by commas [default: all that are a model's API]
+        #[arg(long, value_delimiter = ',', value_name = "NAMES")]
+        agents: Vec<String>,
+        #[command(flatten)]
+        json: Json,
+    },
+    /// Test whether models behind APIs answer, each by one short call; costs a few tokens
+    Test {
+        /// Which agents [default: all that are a model's API]
+        names: Vec<String>,
+        #[command(flatten)]
+        json: Json,
+    },
     /// Hold an agent back: no new runs and no new attempts; what runs goes on
     Pause {
         /// Its name

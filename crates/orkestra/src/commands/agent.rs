@@ -2,12 +2,36 @@
 
 use super::{Context, Outcome};
 use crate::cli::{Agent, Json};
-use crate::exit::Code;
-use crate::terminal::{self, Color, paint, table};
-use orkestra_server::wire::{AgentHeld, AgentPause, CallLog};
+use crate::exit::{Code, Failure};
+use crate::terminal::{self, Color, harmless, paint, table};
+use orkestra_core::span::Span;
+use orkestra_server::wire::{
+    AgentAnswer, AgentAnswers, AgentAsk, AgentHeld, AgentPause, CallLog,
+};
 
 pub(super) async fn run(context: Context, args: Agent) -> Outcome {
     match args {
+        Agent::Ask { prompt, agents, json } => {
+            let prompt = match prompt.as_str() {
+                "-" => {
+                    let mut text = String::new();
+                    std::io::Read::read_to_string(&mut std::io::stdin(), &mut text)
+                        .map_err(|error| Failure::of(&error))?;
+                    text
+                }
+                _ => prompt,
+            };
+            let ask = AgentAsk { prompt: Some(prompt), agents };
+            return answers(&context.client()?.post("/api/v1/agents/ask", &ask).await?, json, true);
+        }
+        Agent::Test { names, json } => {
+            let ask = AgentAsk { prompt: None, agents: names };
+            return answers(
+                &context.client()?.post("/api/v1/agents/ask", &ask).await?,
+                json,
+                false,
+            );
+        }
         Agent::Pause { name, span, why, json } => {
             let path = format!("/api/v1/agents/{}/pause", super::encode(&name));
             let held = context.client()?.post(&path, &AgentPause { span, why }).await?;
@@ -99,4 +123,44 @@ fn stats(log: &CallLog) {
         .collect();
     terminal::print("");
     terminal::print(&table(&["ENDED (UTC)", "RUN", "HOW", "TOOK", "TOKENS"], &rows));
+}
+
+/// Each answer in its order. One that is missing makes the code 1, but only after all are told.
+fn answers(all: &AgentAnswers, json: Json, whole: bool) -> Outcome {
+    let failed = all.answers.iter().any(|answer| !answer.ok);
+    if json.json {
+        terminal::print_json(all);
+    } else if all.answers.is_empty() {
+        terminal::complain(
+            "No agent is a model's API: add one to orkestra.yaml, for example\n  agents:\n    \
+             local: { kind: openai, base_url: \"http://127.0.0.1:11434/v1\", model: qwen3 }",
+        );
+        return Ok(Code::NotFound);
+    } else {
+        for answer in &all.answers {
+            tell_answer(answer, whole);
+        }
+    }
+    Ok(if failed { Code::Failure } else { Code::Success })
+}
+
+fn tell_answer(answer: &AgentAnswer, whole: bool) {
+    let mark = if answer.ok { paint(Color::Green, "✓") } else { paint(Color::Red, "✗") };
+    let mut line = format!("{mark} {}", harmless(&answer.agent));
+    if let Some(model) = &answer.model {
+        line.push_str(&format!("  {}", harmless(model)));
+    }
+    line.push_str(&format!("  {}", Span::from_ms(answer.duration_ms).roughly()));
+    if let Some(tokens) = &answer.tokens {
+        line.push_str(&format!("  {} tokens", tokens.total));
+    }
+    if let Some(error) = &answer.error {
+        line.push_str(&format!("  {}", harmless(error)));
+    }
+    terminal::print(&line);
+    if let (true, Some(content)) = (whole, &answer.content) {
+        let text: Vec<String> =
+            content.lines().map(|line| format!("  {}", harmless(line))).collect();
+        terminal::print(&text.join("\n"));
+    }
 }

@@ -9,7 +9,10 @@ pub(crate) mod upkeep;
 
 pub(crate) use unit::{RESTART, UNIT};
 
-use Ty::{Agents, Host, Port, Program, Section as Sub, Strings, Text, Units, Variables, Word};
+use Ty::{
+    Agents, Host, Limit, Port, Program, Section as Sub, Share, Span, Strings, Text, Units,
+    Variables, Word,
+};
 
 /// A mapping with known keys.
 #[derive(Debug)]
@@ -241,10 +244,21 @@ pub(crate) const AGENT: Section = Section {
     keys: &[
         Key {
             name: "kind",
-            ty: Word(&["script", "claude", "codex", "gemini"]),
+            ty: Word(&[
+                "script",
+                "claude",
+                "codex",
+                "gemini",
+                "acp",
+                "anthropic",
+                "openai",
+                "google",
+                "github",
+                "xai",
+            ]),
             default: "",
             example: "claude",
-            doc: "What it is: any program that reads a prompt and prints lines (script), or an agent program: Claude Code, Codex, Gemini CLI.",
+            doc: "What it is: a program (script), Claude Code, Codex, the Gemini CLI, an ACP agent, or a model behind an API.",
         },
         Key {
             name: "command",
@@ -287,6 +301,55 @@ pub(crate) const AGENT: Section = Section {
             default: "",
             example: "{ time: 20m }",
             doc: "What each of its runs may use.",
+        },
+        Key {
+            name: "base_url",
+            ty: Text,
+            default: "the vendor's",
+            example: "\"http://127.0.0.1:11434/v1\"",
+            doc: "Where the model's API is; only for kinds that are an API.",
+        },
+        Key {
+            name: "api_key",
+            ty: Text,
+            default: "none",
+            example: "\"env:MY_KEY\"",
+            doc: "The key of the API, or where it is (env:, file:, op://).",
+        },
+        Key {
+            name: "timeout",
+            ty: Span,
+            default: "1m",
+            example: "90s",
+            doc: "The longest silence of the model before a call is given up.",
+        },
+        Key {
+            name: "rate_limit",
+            ty: Limit,
+            default: "50",
+            example: "20",
+            doc: "Calls in any minute, over all runs of the agent; none for no limit.",
+        },
+        Key {
+            name: "parallel",
+            ty: Limit,
+            default: "8",
+            example: "2",
+            doc: "Calls at the same time, over all runs of the agent; none for no limit.",
+        },
+        Key {
+            name: "max_tokens",
+            ty: Limit,
+            default: "8192",
+            example: "4000",
+            doc: "The longest answer of the model, in tokens.",
+        },
+        Key {
+            name: "temperature",
+            ty: Share,
+            default: "the vendor's",
+            example: "0.7",
+            doc: "How freely the model chooses its words.",
         },
     ],
 };

@@ -65,7 +65,7 @@ pub(crate) struct Bad {
 }
 
 impl Bad {
-    pub(super) fn new(text: &str, what: &str, expected: impl Into<String>) -> Self {
+    pub(crate) fn new(text: &str, what: &str, expected: impl Into<String>) -> Self {
         Self {
             message: format!("{} is not {what}", quote(text)),
             expected: expected.into(),

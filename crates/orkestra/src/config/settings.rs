@@ -13,7 +13,7 @@ use super::reader::{self, Fields, KeyPath, Reader, quote};
 use super::unit::{Dependency, Unit};
 use super::yaml::{Entry, Kind, Node};
 use super::{Origin, Settings};
-use orkestra_agents::{AgentSpec, Kind as AgentKind};
+use orkestra_agents::{AgentSpec, ApiSpec, Kind as AgentKind};
 use orkestra_core::run::LimitsSpec;
 use orkestra_core::unit::graph::{self, After, GraphError};
 use orkestra_core::unit::spec::{Condition, UnitName, UnitSpec};
@@ -301,6 +301,11 @@ fn agent(entry: &Entry, path: KeyPath, reader: &mut Reader) -> Option<AgentSpec>
             reader.value(&fields, "kind", (None, Origin::Default), |text| word(text).map(Some))
         }
     };
+    if kind == Some(AgentKind::Acp) && no_command {
+        let message = format!("the agent {:?} has no command", entry.key);
+        let problem = Problem::at(entry.place.clone(), message).key(command_path.text());
+        reader.report(problem.hint("add, for example, command: [opencode, acp]"));
+    }
     if kind == Some(AgentKind::Script) && no_command {
         let message = format!("the agent {:?} has no command", entry.key);
         let problem = Problem::at(entry.place.clone(), message).key(command_path.text());
@@ -326,6 +331,7 @@ fn agent(entry: &Entry, path: KeyPath, reader: &mut Reader) -> Option<AgentSpec>
     let permission_mode = reader.optional(&fields, "permission_mode");
     let env = reader.variables(fields.get("env"), &fields.path.join("env"));
     let limits = run_limits(&fields, reader);
+    let api = api(&fields, kind, reader);
     kind.map(|kind| AgentSpec {
         limits,
         kind,
@@ -334,6 +340,67 @@ fn agent(entry: &Entry, path: KeyPath, reader: &mut Reader) -> Option<AgentSpec>
         args,
         env,
         permission_mode,
+        api,
         ..AgentSpec::new(kind)
     })
+}
+
+/// What a model's API needs to know.
+fn api(fields: &Fields<'_>, kind: Option<AgentKind>, reader: &mut Reader) -> ApiSpec {
+    const KEYS: [&str; 7] =
+        ["base_url", "api_key", "timeout", "rate_limit", "parallel", "max_tokens", "temperature"];
+    for name in KEYS {
+        if let (Some(node), Some(kind)) = (fields.get(name), kind)
+            && !kind.is_api()
+        {
+            let path = fields.path.join(name).text();
+            let message = format!("{path} means nothing to an agent of kind {kind}");
+            let problem = Problem::at(node.place.clone(), message).key(path);
+            reader
+                .report(problem.hint("only kinds that are a model's API take it; use env or args"));
+        }
+    }
+    if !kind.is_some_and(AgentKind::is_api) {
+        return ApiSpec::default();
+    }
+    let mut limit = |name: &str| {
+        // `none` is no limit, which is 0 for the bridge; what is not said is its default.
+        let given = |text: &str| reader::limit(text).map(|limit| Some(limit.unwrap_or(0)));
+        reader.value(fields, name, (None, Origin::Default), given)
+    };
+    let (rate_limit, parallel) = (limit("rate_limit"), limit("parallel"));
+    let max_tokens = limit("max_tokens").filter(|tokens| *tokens > 0);
+    let span = |text: &str| reader::span(text).map(Some);
+    let timeout = reader.value(fields, "timeout", (None, Origin::Default), span);
+    let share = |text: &str| reader::share(text).map(Some);
+    let temperature = reader.value(fields, "temperature", (None, Origin::Default), share);
+    ApiSpec {
+        base_url: web_address(fields, reader),
+        api_key: secret_or_text(fields, reader),
+        timeout_ms: timeout.map(|span| span.ms().max(1)),
+        rate_limit,
+        parallel,
+        max_tokens,
+        temperature_milli: temperature.map(|share| (share * 1000.0).round() as u32),
+    }
+}
+
+fn web_address(fields: &Fields<'_>, reader: &mut Reader) -> Option<String> {
+    reader.value(fields, "base_url", (None, Origin::Default), |text| {
+        let web = text.starts_with("http://") || text.starts_with("https://");
+        if web {
+            return Ok(Some(text.to_owned()));
+        }
+        Err(reader::Bad::new(text, "an address", "http://… or https://…"))
+    })
+}
+
+fn secret_or_text(fields: &Fields<'_>, reader: &mut Reader) -> Option<String> {
+    let key = reader.optional(fields, "api_key")?;
+    if let (Err(error), Some(node)) = (orkestra_core::secret::parse(&key), fields.get("api_key")) {
+        let path = fields.path.join("api_key").text();
+        reader.report(Problem::at(node.place.clone(), format!("{path}: {error}")).key(path));
+        return None;
+    }
+    Some(key)
 }

@@ -2,7 +2,7 @@
 
 use super::reader::{KeyPath, show_size};
 use super::{Loaded, Origin, Settings, keys, redact};
-use orkestra_agents::AgentSpec;
+use orkestra_agents::{AgentSpec, ApiSpec};
 use orkestra_connectors::Notification;
 use orkestra_core::budget::{Budget, Limit};
 use orkestra_core::health::Thresholds;
@@ -121,14 +121,41 @@ fn probe(probe: &Probe, ready: bool) -> Value {
 }
 
 fn agent_value(agent: &AgentSpec) -> Value {
-    json!({
+    let mut value = json!({
         "kind": agent.kind,
         "command": redact::command(&agent.command),
         "model": agent.model,
         "args": redact::command(&agent.args),
         "env": variables(&agent.env),
         "permission_mode": agent.permission_mode,
+    });
+    // Nothing of it means anything to another kind.
+    if agent.kind.is_api()
+        && let (Some(map), Value::Object(api)) = (value.as_object_mut(), api_value(&agent.api))
+    {
+        map.extend(api);
+    }
+    value
+}
+
+fn api_value(api: &ApiSpec) -> Value {
+    json!({
+        "base_url": api.base_url.as_deref().map(|url| redact::value("base_url", url)),
+        "api_key": api.api_key.as_deref().map(|key| redact::value("api_key", key)),
+        "timeout": Span::from_ms(api.timeout_ms.unwrap_or(60_000)),
+        "rate_limit": limit(api.rate_limit, 50),
+        "parallel": limit(api.parallel, 8),
+        "max_tokens": api.max_tokens.unwrap_or(8_192),
+        "temperature": api.temperature_milli.map(|milli| f64::from(milli) / 1000.0),
     })
+}
+
+/// A limit as it is written in the file.
+fn limit(limit: Option<u32>, usual: u32) -> Value {
+    match limit.unwrap_or(usual) {
+        0 => json!("none"),
+        limit => json!(limit),
+    }
 }
 
 /// Addresses of webhooks let in who knows them, so only their host is shown.

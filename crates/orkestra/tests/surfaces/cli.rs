@@ -119,6 +119,9 @@ const TRIED_HOUSE: [(&str, &[&str], Form); 16] = [
 
 /// For money, and for agents as such.
 const TRIED_MONEY: &[(&str, &[&str], Form)] = &[
+    // Nobody there is a model's API, which is an empty list.
+    ("agent ask", &["hello"], Document),
+    ("agent test", &[], Document),
     ("agent pause", &["helper", "--for", "1h"], Document),
     ("agent resume", &["helper"], Document),
     ("agent stats", &["helper"], Document),

@@ -4,7 +4,9 @@ use crate::Problem;
 use crate::extract::{Body, Path};
 use crate::guard::Actor;
 use crate::listen::App;
-use crate::wire::{AgentHeld, AgentList, AgentPause, AgentView, HoldView};
+use crate::wire::{
+    AgentAnswers, AgentAsk, AgentHeld, AgentList, AgentPause, AgentView, HoldView,
+};
 use axum::Json;
 use axum::extract::State;
 use axum::http::StatusCode;
@@ -49,6 +51,35 @@ pub(crate) async fn list(State(app): State<App>) -> Result<Json<AgentList>, Prob
     }
     let hint = discovery.choose(None).err();
     Ok(Json(AgentList { agents, hint }))
+}
+
+/// The longest question.
+const PROMPT_BYTES_MAX: usize = 1024 * 1024;
+
+/// Agents that are asked at once at most.
+const ASKED_MAX: usize = 100;
+
+/// What a connection test asks: a real call, as short as one can be.
+const TEST: &str = "Answer with the one word: ok";
+
+/// Asks models' APIs one thing, all at once: a prompt, or without one whether they answer. One that
+/// fails is told in its place and holds up nobody else. Each is a real call that costs tokens.
+#[utoipa::path(post, path = "/api/v1/agents/ask", request_body = AgentAsk,
+    responses((status = 200, body = AgentAnswers), (status = 400, body = Problem)))]
+pub(crate) async fn ask(
+    State(app): State<App>,
+    actor: Actor,
+    Body(ask): Body<AgentAsk>,
+) -> Result<Json<AgentAnswers>, Problem> {
+    let prompt = ask.prompt.as_deref().unwrap_or(TEST);
+    if prompt.trim().is_empty() || prompt.len() > PROMPT_BYTES_MAX {
+        return Err(Problem::bad_request("the prompt is empty or too long"));
+    }
+    if ask.agents.len() > ASKED_MAX {
+        return Err(Problem::bad_request(format!("at most {ASKED_MAX} agents at once")));
+    }
+    let answers = app.engine.ask_models(prompt, &ask.agents, &actor.0).await?;
+    Ok(Json(AgentAnswers { answers: answers.into_iter().map(Into::into).collect() }))
 }
 
 fn known(app: &App, name: &str) -> Result<(), Problem> {

@@ -55,3 +55,87 @@ impl AgentHeld {
         Self { name: state.name.clone(), hold: state.hold(at).map(HoldView::from) }
     }
 }
+
+/// A question to models' APIs.
+#[derive(Debug, Clone, Default, Serialize, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct AgentAsk {
+    /// What they are asked; without it, whether they answer at all.
+    #[serde(default)]
+    pub prompt: Option<String>,
+    /// Which agents; without names all that are a model's API.
+    #[serde(default)]
+    pub agents: Vec<String>,
+}
+
+/// What they answered.
+#[derive(Debug, Clone, Serialize, Deserialize, ToSchema)]
+pub struct AgentAnswers {
+    /// In the order of the names.
+    pub answers: Vec<AgentAnswer>,
+}
+
+/// What one model answered.
+#[derive(Debug, Clone, Serialize, Deserialize, ToSchema)]
+pub struct AgentAnswer {
+    /// The agent.
+    pub agent: String,
+    /// Its kind.
+    pub kind: Option<String>,
+    /// The model, as it names itself.
+    pub model: Option<String>,
+    /// Whether it answered.
+    pub ok: bool,
+    /// What it said.
+    pub content: Option<String>,
+    /// What that took.
+    pub tokens: Option<AgentTokens>,
+    /// How long it took in milliseconds, without waiting for its turn.
+    pub duration_ms: u64,
+    /// Why there is no answer.
+    pub error: Option<String>,
+    /// The HTTP status of the API, if there was one.
+    pub status: Option<u16>,
+}
+
+/// Tokens in four disjoint classes, and their sum.
+#[derive(Debug, Clone, Serialize, Deserialize, ToSchema)]
+pub struct AgentTokens {
+    /// Input that came from no cache and went into none.
+    pub fresh_input: u64,
+    /// Input read from the cache.
+    pub cache_read: u64,
+    /// Input written to the cache.
+    pub cache_write: u64,
+    /// Output, reasoning included.
+    pub output: u64,
+    /// All of them.
+    pub total: u64,
+}
+
+impl From<orkestra_engine::Asked> for AgentAnswer {
+    fn from(asked: orkestra_engine::Asked) -> Self {
+        let tokens = asked.usage.map(|usage| AgentTokens {
+            fresh_input: usage.fresh_input,
+            cache_read: usage.cache_read,
+            cache_write: usage.cache_write,
+            output: usage.output,
+            total: usage
+                .fresh_input
+                .saturating_add(usage.cache_read)
+                .saturating_add(usage.cache_write)
+                .saturating_add(usage.output),
+        });
+        Self {
+            ok: asked.error.is_none(),
+            agent: asked.agent,
+            kind: asked.kind.map(|kind| kind.to_string()),
+            model: asked.model,
+            content: asked.content,
+            tokens,
+            duration_ms: u64::try_from(asked.duration.as_millis()).unwrap_or(u64::MAX),
+            error: asked.error,
+            status: asked.status,
+        }
+    }
+}

@@ -55,7 +55,8 @@ fn every_key() -> Vec<(String, String, &'static Key)> {
                 }
                 Ty::Agents(inner) => {
                     let wrap = |text: String| {
-                        let kind = if text.starts_with("kind") { "" } else { ", kind: claude" };
+                        // Some keys are for models behind an API only; they take all others.
+                        let kind = if text.starts_with("kind") { "" } else { ", kind: openai" };
                         format!("agents: {{ x: {{ {text}{kind} }} }}")
                     };
                     walk(inner, "agents.x.", &wrap, out);
