@@ -2,8 +2,8 @@
 
 mod agent;
 mod approval;
-mod gate;
 mod bridge;
+mod gate;
 mod job;
 mod money;
 mod ship;
@@ -11,8 +11,8 @@ mod top;
 
 pub(crate) use agent::*;
 pub(crate) use approval::*;
-pub(crate) use gate::Gate;
 pub(crate) use bridge::Bridge;
+pub(crate) use gate::Gate;
 pub(crate) use job::*;
 pub(crate) use money::*;
 pub(crate) use ship::*;

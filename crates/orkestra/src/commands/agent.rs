@@ -5,9 +5,7 @@ use crate::cli::{Agent, Json};
 use crate::exit::{Code, Failure};
 use crate::terminal::{self, Color, harmless, paint, table};
 use orkestra_core::span::Span;
-use orkestra_server::wire::{
-    AgentAnswer, AgentAnswers, AgentAsk, AgentHeld, AgentPause, CallLog,
-};
+use orkestra_server::wire::{AgentAnswer, AgentAnswers, AgentAsk, AgentHeld, AgentPause, CallLog};
 
 pub(super) async fn run(context: Context, args: Agent) -> Outcome {
     match args {

@@ -24,7 +24,9 @@ impl Gate for Daemon {
             match self.0.ask(&request).await {
                 Ok(answer) if answer.allows() => Answer::Allow,
                 Ok(answer) => Answer::Deny { reason: answer.reason },
-                Err(error) => Answer::Deny { reason: format!("Orkestra refuses to answer: {error}") },
+                Err(error) => {
+                    Answer::Deny { reason: format!("Orkestra refuses to answer: {error}") }
+                }
             }
         })
     }

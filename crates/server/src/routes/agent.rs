@@ -4,9 +4,7 @@ use crate::Problem;
 use crate::extract::{Body, Path};
 use crate::guard::Actor;
 use crate::listen::App;
-use crate::wire::{
-    AgentAnswers, AgentAsk, AgentHeld, AgentList, AgentPause, AgentView, HoldView,
-};
+use crate::wire::{AgentAnswers, AgentAsk, AgentHeld, AgentList, AgentPause, AgentView, HoldView};
 use axum::Json;
 use axum::extract::State;
 use axum::http::StatusCode;
