@@ -298,7 +298,8 @@ async fn look(handle: &Handle, seen: &mut Option<u64>) -> Result<(), Error> {
     *handle.view.budget_holds.write().unwrap_or_else(std::sync::PoisonError::into_inner) =
         holds.clone();
     halt(handle, &holds, &runs).await;
-    *seen = Some(mark);
+    // While something is stopped, every commit is looked at: a run may begin an attempt.
+    *seen = holds.is_empty().then_some(mark);
     Ok(())
 }
 

@@ -2,12 +2,13 @@
 
 use super::{BudgetState, known, measure, overrides};
 use crate::error::Error;
-use crate::handle::Handle;
+use crate::handle::{Handle, View};
+use crate::message::Message;
 use jiff::Timestamp;
 use orkestra_core::budget::{Budget, Estimate, RESERVED_FOR, Scope, names_model, refusal};
 use orkestra_core::id::RunId;
 use orkestra_core::money::{Tokens, Usd};
-use orkestra_core::run::Run;
+use orkestra_core::run::{Run, RunInput, RunState, Wait};
 use orkestra_store::Reservation;
 
 /// A call of a model's API that is about to be made.
@@ -48,18 +49,29 @@ pub(super) fn run_limit(_run: &Run) -> Option<Usd> {
 }
 
 /// Halts a run whose budget is used up; lets one go on that waited for a budget that is not.
-pub(super) async fn halt(_handle: &Handle, _run: &Run, _hold: Option<&BudgetState>) {}
+pub(super) async fn halt(handle: &Handle, run: &Run, hold: Option<&BudgetState>) {
+    let input = match (&run.state, hold) {
+        (
+            RunState::Starting { .. } | RunState::Running { .. } | RunState::Paused { .. },
+            Some(state),
+        ) => RunInput::OverBudget { why: state.why() },
+        (RunState::Suspended { wait: Wait::Budget { .. } }, None) => RunInput::Resume,
+        _ => return,
+    };
+    let actor = "daemon".to_owned();
+    let message = Message::Run { id: run.id, input, actor, reply: None };
+    let _closing = handle.inbox.send(message).await;
+}
 
-impl Handle {
-    /// Why a new run of this agent, or a new attempt of this run, may not begin.
-    pub fn budget_hold(
+impl View {
+    /// The budget that stops an agent's new runs, or a run's new attempts.
+    pub(crate) fn budget_hold(
         &self,
         agent: &str,
         model: Option<&str>,
         run: Option<RunId>,
     ) -> Option<BudgetState> {
-        let holds =
-            self.view.budget_holds.read().unwrap_or_else(std::sync::PoisonError::into_inner);
+        let holds = self.budget_holds.read().unwrap_or_else(std::sync::PoisonError::into_inner);
         let touched = |state: &&BudgetState| match &state.budget.scope {
             Scope::All => true,
             Scope::Agent(name) => name == agent,
@@ -70,6 +82,18 @@ impl Handle {
             Scope::Runs | Scope::Run(_) => run.is_some() && state.run == run,
         };
         holds.iter().find(touched).cloned()
+    }
+}
+
+impl Handle {
+    /// Why a new run of this agent, or a new attempt of this run, may not begin.
+    pub fn budget_hold(
+        &self,
+        agent: &str,
+        model: Option<&str>,
+        run: Option<RunId>,
+    ) -> Option<BudgetState> {
+        self.view.budget_hold(agent, model, run)
     }
 
     /// Asks for a call of a model's API. What it is estimated to cost is promised to it until its
