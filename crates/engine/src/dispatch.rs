@@ -409,8 +409,13 @@ impl Dispatcher {
 
     /// What keeps a new attempt of a run from being begun.
     fn hold_of(&self, run: &Run) -> Option<Wait> {
-        let pause = self.agent_hold(&run.agent)?;
-        Some(Wait::Agent { until: pause.until, why: pause.why })
+        if let Some(pause) = self.agent_hold(&run.agent) {
+            return Some(Wait::Agent { until: pause.until, why: pause.why });
+        }
+        let agents = self.view.agents.read().unwrap_or_else(std::sync::PoisonError::into_inner);
+        let model = agents.get(&run.agent).and_then(|spec| spec.model.as_deref());
+        let budget = self.view.budget_hold(&run.agent, model, Some(run.id))?;
+        Some(Wait::Budget { why: budget.why() })
     }
 
     fn take_run_decision(&mut self, decision: RunDecision, gathered: &mut Gathered) {
