@@ -101,7 +101,7 @@ impl From<client::Error> for Failure {
                     }
                     "ORK-0202" | "ORK-0203" | "ORK-0301" | "ORK-0302" | "ORK-0501" | "ORK-0704"
                     | "ORK-0801" | "ORK-0803" | "ORK-0805" | "ORK-0902" | "ORK-0903"
-                    | "ORK-0904" | "ORK-0906" => Code::Refused,
+                    | "ORK-0904" | "ORK-0906" | "ORK-0503" => Code::Refused,
                     "ORK-0401" => Code::Configuration,
                     _ => Code::Failure,
                 };
