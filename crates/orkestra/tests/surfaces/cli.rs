@@ -218,8 +218,11 @@ fn row_051_every_command_has_json_that_parses() {
     let (home, run, target) = furnished();
     let known = commands(&home);
     let walked: BTreeSet<String> = known.iter().map(|(path, _)| path.join(" ")).collect();
-    let tried: BTreeSet<String> =
-        all().map(|(path, ..)| path).chain(TRIED_ELSEWHERE.iter().copied()).map(str::to_owned).collect();
+    let tried: BTreeSet<String> = all()
+        .map(|(path, ..)| path)
+        .chain(TRIED_ELSEWHERE.iter().copied())
+        .map(str::to_owned)
+        .collect();
     assert_eq!(walked, tried, "left: what --help lists; right: what this test tries");
     for (path, help) in &known {
         assert!(help.contains("--json"), "orkestra {} has no --json", path.join(" "));
