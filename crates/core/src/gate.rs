@@ -5,18 +5,27 @@
 //! read is denied. The gate is not the boundary: that is the sandbox. The gate is what keeps a person from being surprised.
 
 mod argv;
+mod builtin;
 mod code;
+mod collect;
+mod environment;
 mod file;
 mod git;
+mod launch;
 mod network;
 mod option;
 mod own;
 mod path;
+mod pure;
+mod reach;
+mod redirect;
 pub mod rules;
+mod script;
 mod shell;
 mod table;
 mod variable;
 mod word;
+mod wrapper;
 
 use path::Finding;
 use schemars::JsonSchema;
@@ -240,8 +249,15 @@ impl Policy {
             Ok(rest) => scope.home.join(rest),
             Err(_) => path.to_owned(),
         };
+        let climbs = path.components().any(|part| part == std::path::Component::ParentDir);
         let path = path::resolve(&path, &scope.worktree);
-        let found = judge(&path, scope);
+        let found = match judge(&path, scope) {
+            // Beside the worktree is not in the folder for temporary files, even where both are one.
+            None if climbs && kind != "read" && !path.starts_with(&scope.worktree) => {
+                Some(Finding::new("write-outside", path.display().to_string()))
+            }
+            found => found,
+        };
         self.said(kind, &path.display().to_string(), found, scope)
     }
 

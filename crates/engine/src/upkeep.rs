@@ -3,6 +3,7 @@
 
 use crate::money::Money;
 use orkestra_connectors::Notification;
+use orkestra_core::gate::Policy;
 use orkestra_core::health::Thresholds;
 use orkestra_core::span::Span;
 use std::collections::BTreeMap;
@@ -20,6 +21,8 @@ pub struct Upkeep {
     pub money: Money,
     /// How long a question waits for a person before it is denied [24 hours].
     pub approvals_expire: Option<Span>,
+    /// What agents may do without being asked, and what not at all.
+    pub gate: Policy,
 }
 
 /// How long things are kept; without a time for ever.

@@ -12,7 +12,7 @@ mod top;
 pub(crate) use agent::*;
 pub(crate) use approval::*;
 pub(crate) use bridge::Bridge;
-pub(crate) use gate::Gate;
+pub(crate) use gate::*;
 pub(crate) use job::*;
 pub(crate) use money::*;
 pub(crate) use ship::*;
@@ -72,7 +72,7 @@ pub(crate) enum Command {
     Approve(Approve),
     /// Do not let an agent do what it asked
     Deny(Deny),
-    /// Show the rules that you made by wider approvals, and take them back
+    /// Say what agents may do and why, and take back rules that you made by wider approvals
     #[command(subcommand)]
     Gate(Gate),
     /// Write a first orkestra.yaml

@@ -30,6 +30,10 @@ pub(crate) enum Code {
     HealthWarning = 9,
     /// `health`: something needs a look now.
     HealthCritical = 10,
+    /// `gate check`: a person would be asked.
+    GateAsks = 11,
+    /// `gate check`: it would be denied.
+    GateDenies = 12,
 }
 
 impl From<Code> for ExitCode {

@@ -50,7 +50,18 @@ impl Walk<'_> {
         for value in &arg.values {
             match self.located(value) {
                 // A glob at the root of something is that something.
-                Some(path) => self.touched(&path, delete, arg),
+                Some(path) if self.strays(value, &path) => {
+                    let rule = if delete { "delete-outside" } else { "write-outside" };
+                    self.hit(rule, path.display().to_string(), arg.place);
+                }
+                Some(path) => {
+                    let own = value.contains(&format!("{TAME}/{TAME}"));
+                    let named = (value.starts_with('/') && !own) || self.strayed;
+                    if named && path::common(self.scope) && path.starts_with(&self.scope.worktree) {
+                        self.hit("broad-folder", path.display().to_string(), arg.place);
+                    }
+                    self.touched(&path, delete, arg);
+                }
                 None => self.hit(
                     "computed-operand",
                     format!("the folder of {value} is not known"),
@@ -61,6 +72,14 @@ impl Walk<'_> {
         if arg.open {
             self.hit("computed-operand", arg.shown.clone(), arg.place);
         }
+    }
+
+    /// Whether a relative name leads out of the worktree. The folder for temporary files may be written, but whoever means it names it: a worktree
+    /// may lie in it, beside those of others.
+    pub(super) fn strays(&self, text: &str, path: &Path) -> bool {
+        let from_inside = self.strayed
+            || self.cwd.as_ref().is_some_and(|cwd| cwd.starts_with(&self.scope.worktree));
+        !text.starts_with('/') && from_inside && !path.starts_with(&self.scope.worktree)
     }
 
     fn touched(&mut self, path: &Path, delete: bool, arg: &Arg) {
@@ -97,6 +116,7 @@ impl Walk<'_> {
                 {
                     self.found(found, arg.place);
                 } else if (recursive || arg.glob)
+                    && (value.starts_with('/') || !path.starts_with(&self.scope.worktree))
                     && path::covers_hidden(&globless(&path), self.scope)
                 {
                     self.hit("secret-nearby", path.display().to_string(), arg.place);

@@ -1,6 +1,7 @@
 //! What `git` is asked to do: it pushes, it rewrites what other worktrees share, and many of its options and settings run programs.
 
 use super::Place;
+use super::file::named;
 use super::option::arguments;
 use super::shell::{Flow, Walk};
 use super::word::Arg;
@@ -60,6 +61,69 @@ const RUNNING_SETTINGS: &[&str] = &[
     "safe.directory",
 ];
 
+/// Verbs, their first word, options of which one must be there, and the rule. The first that matches counts.
+const VERBS: &[(&str, &str, &[&str], &str)] = &[
+    ("push|send-email|request-pull|imap-send|send-pack|svn|p4", "", &[], "push"),
+    ("lfs", "push", &[], "push"),
+    ("remote", "add|set-url|rename|remove|rm|set-head|update|prune", &[], "git-settings"),
+    ("submodule", "add|set-url", &[], "git-settings"),
+    ("credential|credential-store|credential-cache", "", &[], "secret"),
+    ("branch", "", &["-d", "-D", "--delete", "--force", "-f", "-M"], "shared-history"),
+    ("tag", "", &["-d", "--delete", "--force", "-f"], "shared-history"),
+    ("stash", "drop|clear", &[], "shared-history"),
+    ("reflog", "expire|delete", &[], "shared-history"),
+    ("worktree", "remove|prune|move|repair|add", &[], "shared-history"),
+    ("gc", "", &["--prune"], "shared-history"),
+    (
+        "update-ref|prune|filter-branch|filter-repo|replace|pack-refs|repack|unpack-objects|fast-import",
+        "",
+        &[],
+        "shared-history",
+    ),
+    (
+        "hook|daemon|instaweb|gui|citool|web--browse|shell|http-backend|remote-ext",
+        "",
+        &[],
+        "hidden-command",
+    ),
+];
+
+/// Verbs, and those of their options that name a program or settings.
+const PROGRAMS: &[(&str, &[&str])] = &[
+    ("clone", &["--upload-pack", "-u", "--template", "--config", "-c"]),
+    ("fetch|pull|ls-remote|fetch-pack", &["--upload-pack"]),
+    ("push|send-pack", &["--receive-pack", "--exec"]),
+    ("archive", &["--exec", "--remote"]),
+    ("rebase", &["--exec", "-x"]),
+    ("difftool|mergetool", &["--extcmd", "-x", "--tool"]),
+    ("init", &["--template"]),
+    ("grep", &["--open-files-in-pager"]),
+];
+
+/// Verbs that change the repository or the files in it.
+#[rustfmt::skip]
+const CHANGES: &[&str] = &[
+    "clean", "reset", "checkout", "restore", "rm", "mv", "commit", "merge", "rebase", "pull", "apply", "am", "cherry-pick", "revert", "switch", "stash", "add", "gc", "branch", "tag",
+];
+
+/// Whether one of these options or words was given, also as `--option=value` or in a cluster of letters.
+fn has(args: &[Arg], words: &[&str]) -> bool {
+    args.iter().any(|arg| {
+        arg.any(|text| {
+            words.iter().any(|word| {
+                let letter =
+                    word.chars().nth(1).filter(|_| word.len() == 2 && word.starts_with('-'));
+                text == *word
+                    || word.starts_with("--")
+                        && text.strip_prefix(word).is_some_and(|rest| rest.starts_with('='))
+                    || letter.is_some_and(|letter| {
+                        text.starts_with('-') && !text.starts_with("--") && text.contains(letter)
+                    })
+            })
+        })
+    })
+}
+
 fn running(setting: &str) -> bool {
     let setting = setting.to_lowercase();
     RUNNING_SETTINGS.iter().any(|pattern| match pattern.split_once('*') {
@@ -92,13 +156,17 @@ impl Walk<'_> {
                 self.hit("hidden-command", option, place);
             }
         }
-        let before = self.cwd.clone();
+        let before = (self.cwd.clone(), self.strayed);
         for folder in given.values(&["-C", "--work-tree"]).cloned().collect::<Vec<_>>() {
-            self.cwd = folder.text().and_then(|text| self.located(text));
+            let located = folder.text().and_then(|text| self.located(text));
+            if let (Some(text), Some(path)) = (folder.text(), &located) {
+                self.strayed = self.strays(text, path);
+            }
+            self.cwd = located;
         }
         let flow = match given.operands.split_first() {
             Some((verb, rest)) => match verb.text() {
-                Some(word) => self.verb(&word.to_owned(), rest, place),
+                Some(word) => self.verb(word, rest, place),
                 None => {
                     self.computed(verb);
                     Flow::Unknown
@@ -106,7 +174,7 @@ impl Walk<'_> {
             },
             None => Flow::Unknown,
         };
-        self.cwd = before;
+        (self.cwd, self.strayed) = before;
         flow
     }
 
@@ -127,227 +195,105 @@ impl Walk<'_> {
     }
 
     fn verb(&mut self, verb: &str, rest: &[Arg], place: Option<Place>) -> Flow {
-        let has = |words: &[&str]| {
-            rest.iter().any(|arg| {
-                arg.any(|text| {
-                    words.contains(&text)
-                        || words.iter().any(|word| {
-                            word.starts_with("--") && text.starts_with(&format!("{word}="))
-                        })
-                })
-            })
-        };
-        let letter = |letter: char| {
-            rest.iter().any(|arg| {
-                arg.any(|text| {
-                    text.starts_with('-') && !text.starts_with("--") && text.contains(letter)
-                })
-            })
-        };
-        let first = rest
-            .iter()
-            .find(|arg| !arg.option())
-            .and_then(Arg::text)
-            .unwrap_or_default()
-            .to_owned();
-        let outside = match &self.cwd {
-            Some(folder) => {
-                !folder.starts_with(&self.scope.worktree)
-                    && !self.scope.write.iter().any(|write| folder.starts_with(write))
-            }
-            None => true,
-        };
-        // Options that name a program.
-        let programs = [
-            "--upload-pack",
-            "-u",
-            "--receive-pack",
-            "--exec",
-            "-x",
-            "--extcmd",
-            "--open-files-in-pager",
-            "--ext-diff",
-            "--template",
-            "--config",
-            "-c",
-            "--tool",
-            "--textconv",
-            "--smtp-server",
-        ];
-        let of_verb: &[&str] = match verb {
-            "clone" => &["--upload-pack", "-u", "--template", "--config", "-c"],
-            "fetch" | "pull" | "ls-remote" | "fetch-pack" => &["--upload-pack"],
-            "push" | "send-pack" => &["--receive-pack", "--exec"],
-            "archive" => &["--exec", "--remote"],
-            "rebase" => &["--exec", "-x"],
-            "difftool" | "mergetool" => &["--extcmd", "-x", "--tool"],
-            "init" => &["--template"],
-            "grep" => &["--open-files-in-pager"],
-            _ => &[],
-        };
-        debug_assert!(
-            of_verb.iter().all(|option| programs.contains(option) || *option == "--remote")
-        );
-        if has(of_verb) {
-            let given = arguments(rest, of_verb, false);
-            let texts: Vec<Arg> = given.values(&["--exec", "-x", "--extcmd"]).cloned().collect();
-            if verb == "rebase" && !texts.is_empty() {
-                for text in texts {
-                    self.text_of(&text);
-                }
-            } else {
-                self.hit("hidden-command", verb, place);
-            }
+        self.programs_of(verb, rest, place);
+        let first = rest.iter().find(|arg| !arg.option()).and_then(Arg::text);
+        let first = first.unwrap_or_default();
+        let rule = VERBS.iter().find(|(verbs, words, options, _)| {
+            named(verbs, verb)
+                && (words.is_empty() || named(words, first))
+                && (options.is_empty() || has(rest, options))
+        });
+        if let Some(rule) = rule.and_then(|(.., rule)| super::rules::find(rule)) {
+            self.hit(rule.name, format!("{verb} {first}").trim_end().to_owned(), place);
         }
-        if verb == "grep" && rest.iter().any(|arg| arg.any(|text| text.starts_with("-O"))) {
-            self.hit("hidden-command", verb, place);
-        }
-        if rest
-            .iter()
-            .any(|arg| arg.any(|text| text.starts_with("ext::") || text.contains("=ext::")))
-        {
-            self.hit("hidden-command", "ext::", place);
+        if CHANGES.contains(&verb) {
+            self.changes_outside(place);
         }
         match verb {
-            "push" | "send-email" | "request-pull" | "imap-send" | "send-pack" | "svn" | "p4"
-            | "lfs"
-                if verb != "lfs" || first == "push" =>
-            {
-                self.hit("push", verb, place)
-            }
-            "config" => {
-                let words: Vec<&str> =
-                    rest.iter().filter(|arg| !arg.option()).filter_map(Arg::text).collect();
-                let words = if matches!(words.first(), Some(&("set" | "unset" | "get" | "list"))) {
-                    words.get(1..).unwrap_or_default()
-                } else {
-                    &words
-                };
-                let reads = has(&[
-                    "--get",
-                    "--get-all",
-                    "--list",
-                    "-l",
-                    "--get-regexp",
-                    "get",
-                    "list",
-                    "--get-urlmatch",
-                ]) || words.len() < 2
-                    && !has(&[
-                        "--unset",
-                        "--unset-all",
-                        "--edit",
-                        "-e",
-                        "--remove-section",
-                        "unset",
-                        "edit",
-                    ]);
-                if has(&["--global", "--system", "--file", "-f", "--edit", "-e"]) && !reads {
-                    self.hit("git-settings", words.join(" "), place);
-                } else if !reads && words.first().is_some_and(|key| running(key))
-                    || rest.iter().any(|arg| arg.open)
-                {
-                    self.hit("hidden-command", words.join(" "), place);
-                }
-            }
-            "remote"
-                if ["add", "set-url", "rename", "remove", "rm", "set-head", "update", "prune"]
-                    .contains(&first.as_str()) =>
-            {
-                self.hit("git-settings", first, place)
-            }
-            "credential" | "credential-store" | "credential-cache" => {
-                self.hit("secret", verb, place)
-            }
-            "branch" if letter('D') || letter('d') || has(&["--delete", "--force", "-f", "-M"]) => {
-                self.hit("shared-history", verb, place)
-            }
-            "tag" if letter('d') || has(&["--delete", "-f", "--force"]) => {
-                self.hit("shared-history", verb, place)
-            }
-            "stash" if first == "drop" || first == "clear" => {
-                self.hit("shared-history", first, place)
-            }
-            "reflog" if first == "expire" || first == "delete" => {
-                self.hit("shared-history", first, place)
-            }
-            "worktree"
-                if ["remove", "prune", "move", "repair", "add"].contains(&first.as_str()) =>
-            {
-                self.hit("shared-history", first, place)
-            }
-            "gc" if rest.iter().any(|arg| arg.any(|text| text.starts_with("--prune"))) => {
-                self.hit("shared-history", verb, place)
-            }
-            "update-ref" | "prune" | "filter-branch" | "filter-repo" | "replace"
-            | "symbolic-ref" | "pack-refs" | "repack" | "unpack-objects" | "fast-import"
-                if verb != "symbolic-ref" || rest.len() > 1 =>
-            {
+            "config" => self.config(rest, place),
+            "symbolic-ref" if rest.iter().filter(|arg| !arg.option()).count() > 1 => {
                 self.hit("shared-history", verb, place);
             }
             "checkout-index" | "archive" | "format-patch" | "bundle" | "clone" | "init" => {
-                self.git_writes(verb, rest)
+                self.git_writes(verb, rest);
             }
             "submodule" if first == "foreach" => {
                 let words: Vec<Arg> =
                     rest.iter().filter(|arg| !arg.option()).skip(1).cloned().collect();
                 self.shell_words(&words, place);
             }
-            "submodule" if first == "add" || first == "set-url" => {
-                self.hit("git-settings", first, place)
-            }
             "bisect" if first == "run" => {
                 let words: Vec<Arg> =
                     rest.iter().skip_while(|arg| !arg.is("run")).skip(1).cloned().collect();
                 return self.deeper(place, |walk| walk.argv(&words));
             }
-            "hook" | "daemon" | "instaweb" | "gui" | "citool" | "web--browse" | "shell"
-            | "http-backend" | "remote-ext" => self.hit("hidden-command", verb, place),
-            "ls-files" | "grep" | "diff" if verb == "ls-files" || has(&["--name-only", "-l"]) => {
-                return self.cwd.clone().map_or(Flow::Unknown, |folder| Flow::Files(vec![folder]));
+            "ls-files" => return self.names_below(&[Arg::known(".", place)]),
+            "grep" | "diff" if has(rest, &["--name-only", "-l", "--files-with-matches"]) => {
+                return self.names_below(&[Arg::known(".", place)]);
             }
-            "rev-parse" if has(&["--show-toplevel"]) => {
+            "rev-parse" if has(rest, &["--show-toplevel"]) => {
                 return Flow::Text(self.scope.worktree.display().to_string());
             }
-            "rev-parse" | "describe" | "rev-list" | "symbolic-ref" | "merge-base" => {
-                return Flow::Tame;
-            }
+            "rev-parse" | "describe" | "rev-list" | "merge-base" => return Flow::Tame,
             _ => {}
         }
-        let changes = [
-            "clean",
-            "reset",
-            "checkout",
-            "restore",
-            "rm",
-            "mv",
-            "commit",
-            "merge",
-            "rebase",
-            "pull",
-            "apply",
-            "am",
-            "cherry-pick",
-            "revert",
-            "switch",
-            "stash",
-            "add",
-            "gc",
-            "branch",
-            "tag",
-        ];
-        if outside && changes.contains(&verb) {
-            let folder = self.cwd.as_ref().map_or_else(
-                || "an unknown folder".to_owned(),
-                |folder| folder.display().to_string(),
-            );
-            self.hit(
-                if self.cwd.is_some() { "write-outside" } else { "computed-operand" },
-                folder,
-                place,
-            );
-        }
         Flow::Unknown
+    }
+
+    /// Options that name a program.
+    fn programs_of(&mut self, verb: &str, rest: &[Arg], place: Option<Place>) {
+        let options = PROGRAMS.iter().find(|(verbs, _)| named(verbs, verb));
+        let options = options.map_or(&[] as &[&str], |(_, options)| options);
+        if verb == "rebase" {
+            let given = arguments(rest, options, false);
+            for text in given.values(options).cloned().collect::<Vec<_>>() {
+                self.text_of(&text);
+            }
+        } else if has(rest, options) {
+            self.hit("hidden-command", verb, place);
+        }
+        let other = |text: &str| {
+            text.starts_with("ext::")
+                || text.contains("=ext::")
+                || verb == "grep" && text.starts_with("-O")
+        };
+        if rest.iter().any(|arg| arg.any(other)) {
+            self.hit("hidden-command", verb, place);
+        }
+    }
+
+    fn config(&mut self, rest: &[Arg], place: Option<Place>) {
+        let words: Vec<&str> =
+            rest.iter().filter(|arg| !arg.option()).filter_map(Arg::text).collect();
+        let words = match words.split_first() {
+            Some((&("set" | "unset" | "get" | "list"), rest)) => rest,
+            _ => &words,
+        };
+        let asks = ["--get", "--get-all", "--list", "-l", "--get-regexp", "--get-urlmatch"];
+        let changes =
+            ["--unset", "--unset-all", "--edit", "-e", "--remove-section", "unset", "edit"];
+        let reads = has(rest, &asks)
+            || has(rest, &["get", "list"])
+            || words.len() < 2 && !has(rest, &changes);
+        let global = ["--global", "--system", "--file", "-f", "--edit", "-e"];
+        if has(rest, &global) && !reads {
+            self.hit("git-settings", words.join(" "), place);
+        } else if !reads && words.first().is_some_and(|key| running(key))
+            || rest.iter().any(|arg| arg.open)
+        {
+            self.hit("hidden-command", words.join(" "), place);
+        }
+    }
+
+    /// A change in a repository that is not the run's.
+    fn changes_outside(&mut self, place: Option<Place>) {
+        let Some(folder) = self.cwd.clone() else {
+            return self.hit("computed-operand", "an unknown folder", place);
+        };
+        let temporary = self.scope.write.iter().any(|write| folder.starts_with(write));
+        if !folder.starts_with(&self.scope.worktree) && (self.strayed || !temporary) {
+            self.hit("write-outside", folder.display().to_string(), place);
+        }
     }
 
     /// `git clone URL FOLDER`, `git archive -o FILE`, …

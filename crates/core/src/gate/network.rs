@@ -185,89 +185,88 @@ impl Walk<'_> {
                 }
                 Some(Flow::Unknown)
             }
-            "ssh" | "scp" | "rsync" | "sftp" => {
-                let given = arguments(
-                    rest,
-                    &[
-                        "-o",
-                        "-e",
-                        "-S",
-                        "-i",
-                        "-p",
-                        "-P",
-                        "-l",
-                        "-F",
-                        "-J",
-                        "-L",
-                        "-R",
-                        "-D",
-                        "-b",
-                        "-c",
-                        "-m",
-                        "--rsh",
-                        "--rsync-path",
-                        "--exclude",
-                        "--include",
-                        "--exclude-from",
-                        "--files-from",
-                        "-f",
-                        "--filter",
-                    ],
-                    false,
-                );
-                for option in given.values(&["-o"]).flat_map(|arg| &arg.values) {
-                    let key = option.to_lowercase();
-                    if [
-                        "proxycommand",
-                        "localcommand",
-                        "knownhostscommand",
-                        "permitlocalcommand",
-                        "include",
-                    ]
-                    .iter()
-                    .any(|word| key.starts_with(word))
-                    {
-                        self.hit("hidden-command", option.clone(), place);
-                    }
-                }
-                if given.has(&["-S", "-F", "--rsync-path"])
-                    || name == "rsync"
-                        && given
-                            .values(&["-e", "--rsh"])
-                            .any(|arg| !arg.any(|text| text == "ssh" || text.starts_with("ssh -p")))
-                {
-                    self.hit("hidden-command", name, place);
-                }
-                if name == "rsync" || name == "scp" {
-                    let remote = |text: &str| {
-                        text.contains("::")
-                            || text.starts_with("rsync://")
-                            || text
-                                .find(':')
-                                .is_some_and(|at| !text.get(..at).unwrap_or_default().contains('/'))
-                    };
-                    if given
-                        .operands
-                        .iter()
-                        .any(|arg| arg.any(remote) || arg.open && arg.values.is_empty())
-                    {
-                        self.hit("remote", name, place);
-                    } else if let Some(target) =
-                        given.operands.last().filter(|_| given.operands.len() > 1)
-                    {
-                        self.writes(target);
-                        if given.has(&["--remove-source-files"]) {
-                            for arg in given.operands.iter().take(given.operands.len() - 1) {
-                                self.deletes(arg);
-                            }
-                        }
-                    }
-                    return Some(Flow::Unknown);
-                }
-                Some(Flow::Download)
-            }
+            "ssh" | "scp" | "rsync" | "sftp" => Some(self.other_machine(name, rest, place)),
             _ => None,
         }
+    }
+
+    /// `ssh` and what copies by it; that it is asked about at all stands in the table.
+    fn other_machine(&mut self, name: &str, rest: &[Arg], place: Option<Place>) -> Flow {
+        let given = arguments(
+            rest,
+            &[
+                "-o",
+                "-e",
+                "-S",
+                "-i",
+                "-p",
+                "-P",
+                "-l",
+                "-F",
+                "-J",
+                "-L",
+                "-R",
+                "-D",
+                "-b",
+                "-c",
+                "-m",
+                "--rsh",
+                "--rsync-path",
+                "--exclude",
+                "--include",
+                "--exclude-from",
+                "--files-from",
+                "-f",
+                "--filter",
+            ],
+            false,
+        );
+        for option in given.values(&["-o"]).flat_map(|arg| &arg.values) {
+            let key = option.to_lowercase();
+            if [
+                "proxycommand",
+                "localcommand",
+                "knownhostscommand",
+                "permitlocalcommand",
+                "include",
+            ]
+            .iter()
+            .any(|word| key.starts_with(word))
+            {
+                self.hit("hidden-command", option.clone(), place);
+            }
+        }
+        if given.has(&["-S", "-F", "--rsync-path"])
+            || name == "rsync"
+                && given
+                    .values(&["-e", "--rsh"])
+                    .any(|arg| !arg.any(|text| text == "ssh" || text.starts_with("ssh -p")))
+        {
+            self.hit("hidden-command", name, place);
+        }
+        if name == "rsync" || name == "scp" {
+            let remote = |text: &str| {
+                text.contains("::")
+                    || text.starts_with("rsync://")
+                    || text
+                        .find(':')
+                        .is_some_and(|at| !text.get(..at).unwrap_or_default().contains('/'))
+            };
+            if given.operands.iter().any(|arg| arg.any(remote) || arg.open && arg.values.is_empty())
+            {
+                self.hit("remote", name, place);
+            } else if let Some(target) = given.operands.last().filter(|_| given.operands.len() > 1)
+            {
+                self.writes(target);
+                if given.has(&["--remove-source-files"]) {
+                    for arg in given.operands.iter().take(given.operands.len() - 1) {
+                        self.deletes(arg);
+                    }
+                }
+            }
+            return Flow::Unknown;
+        }
+        Flow::Download
     }
 
     fn fetch(&mut self, name: &str, rest: &[Arg], place: Option<Place>) -> Flow {

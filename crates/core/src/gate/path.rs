@@ -27,6 +27,7 @@ impl Finding {
 /// Files and folders of a person's home that hold keys, credentials or traces of them.
 const SECRETS: &[&str] = &[
     ".ssh",
+    ".orkestra",
     ".gnupg",
     ".aws",
     ".azure",
@@ -122,7 +123,6 @@ const SYSTEM_SECRETS: &[&str] = &[
     "/dev/kmem",
     "/dev/port",
     "/proc/kcore",
-    "/root",
 ];
 
 /// Files that a shell or a session reads at its start.
@@ -162,7 +162,6 @@ const STARTUP: &[&str] = &[
     ".screenrc",
     ".pam_environment",
     ".local/bin",
-    "bin",
     ".cargo/config.toml",
     ".cargo/config",
     ".cargo/bin",
@@ -272,60 +271,109 @@ fn inside(path: &Path, folder: &Path) -> bool {
     path.starts_with(folder)
 }
 
-/// The part below a home folder, of this person or of any other.
-fn below_home<'a>(path: &'a Path, scope: &Scope) -> Option<&'a Path> {
+/// The home folder that `path` is in, of this person or of any other, and the part below it.
+fn below_home(path: &Path, scope: &Scope) -> Option<(PathBuf, PathBuf)> {
     if let Ok(rest) = path.strip_prefix(&scope.home) {
-        return Some(rest);
+        return Some((scope.home.clone(), rest.to_owned()));
     }
     for homes in ["/home", "/Users"] {
         if let Ok(rest) = path.strip_prefix(homes) {
             let mut parts = rest.components();
-            parts.next()?;
-            return Some(parts.as_path());
+            let person = parts.next()?;
+            return Some((Path::new(homes).join(person), parts.as_path().to_owned()));
         }
     }
-    path.strip_prefix("/root").ok()
+    path.strip_prefix("/root").ok().map(|rest| (PathBuf::from("/root"), rest.to_owned()))
 }
 
-fn listed(path: &Path, list: &[&str]) -> bool {
-    list.iter().any(|entry| within(path, Path::new(entry)))
+/// Whether `path` is in `folder` and not in a worktree that lies there itself.
+fn shielded(path: &Path, folder: &Path, scope: &Scope) -> bool {
+    within(path, folder) && !(inside(path, &scope.worktree) && within(&scope.worktree, folder))
+}
+
+/// Whether `path` is one of these files or folders of somebody's home.
+fn of_home(path: &Path, list: &[&str], scope: &Scope) -> bool {
+    below_home(path, scope).is_some_and(|(home, rest)| {
+        list.iter().any(|entry| {
+            within(&rest, Path::new(entry)) && shielded(path, &home.join(entry), scope)
+        })
+    })
+}
+
+/// Whether the run works in a folder of the system, or above all homes: then "in its folder" says nothing.
+pub(super) fn broad(scope: &Scope) -> bool {
+    let system = [
+        "/",
+        "/bin",
+        "/boot",
+        "/dev",
+        "/etc",
+        "/home",
+        "/lib",
+        "/lib64",
+        "/proc",
+        "/run",
+        "/sbin",
+        "/sys",
+        "/usr",
+        "/var",
+        "/Users",
+        "/System",
+        "/Library",
+        "/Applications",
+        "/usr/local",
+        "/usr/bin",
+        "/var/lib",
+        "/private",
+    ];
+    system.iter().any(|folder| scope.worktree == Path::new(folder))
+}
+
+/// Whether the run works in a folder that others use too: a person's home, or that for temporary files. What it names by a relative name is its own
+/// there; what it names from the root is perhaps somebody else's.
+pub(super) fn common(scope: &Scope) -> bool {
+    broad(scope)
+        || within(&scope.home, &scope.worktree)
+        || ["/tmp", "/opt", "/srv", "/root"]
+            .iter()
+            .any(|folder| scope.worktree == Path::new(folder))
 }
 
 /// The run's own folder and what it may write, even where they lie in a hidden folder.
 fn own(path: &Path, scope: &Scope) -> bool {
+    // A home that lies in the folder for temporary files is still somebody's home.
+    let of_person = |folder: &Path| {
+        within(&scope.home, folder) && (within(path, &scope.home) || within(&scope.home, path))
+    };
     inside(path, &scope.worktree)
-        || scope.write.iter().any(|folder| inside(path, folder) && !within(folder, &scope.data))
+        || scope.write.iter().any(|folder| {
+            inside(path, folder) && !within(folder, &scope.data) && !of_person(folder)
+        })
 }
 
 /// May `path` (resolved) be read?
 pub(super) fn read(path: &Path, scope: &Scope) -> Option<Finding> {
     let shown = path.display().to_string();
-    if inside(path, &scope.worktree) {
-        return project_secret(path).then(|| Finding::new("project-secret", shown));
-    }
-    if within(path, &scope.data) {
+    if shielded(path, &scope.data, scope) {
         return Some(Finding::new("own-data", shown));
-    }
-    if scope.hidden.iter().any(|folder| within(path, folder)) {
-        return Some(Finding::new("secret", shown));
-    }
-    if let Some(rest) = below_home(path, scope)
-        && listed(rest, SECRETS)
-    {
-        return Some(Finding::new("secret", shown));
     }
     let host_key =
         within(path, Path::new("/etc/ssh")) && shown.contains("_key") && !shown.ends_with(".pub");
     let of_root =
         within(path, Path::new("/root")) && !inside(path, &scope.home) && !own(path, scope);
-    let system = SYSTEM_SECRETS
-        .iter()
-        .filter(|entry| **entry != "/root")
-        .any(|entry| within(path, Path::new(entry)));
-    if host_key || of_root || system || process_secret(path) || disk(path) {
+    let system = SYSTEM_SECRETS.iter().any(|entry| shielded(path, Path::new(entry), scope));
+    if scope.hidden.iter().any(|folder| shielded(path, folder, scope))
+        || of_home(path, SECRETS, scope)
+        || host_key
+        || of_root
+        || system
+        || process_secret(path)
+        || disk(path)
+    {
         return Some(Finding::new("secret", shown));
     }
-    None
+    (inside(path, &scope.worktree) && project_secret(path))
+        .then(|| Finding::new("project-secret", shown))
 }
 
 /// Environment and memory of processes.
@@ -387,15 +435,16 @@ fn project_secret(path: &Path) -> bool {
 
 /// Whether reading all below `path` would read what is hidden.
 pub(super) fn covers_hidden(path: &Path, scope: &Scope) -> bool {
-    if inside(path, &scope.worktree) {
+    if inside(path, &scope.worktree) && !common(scope) {
         return false;
     }
     within(&scope.home, path)
+        || ["/home", "/Users"].iter().any(|homes| path == Path::new(homes))
         || within(&scope.data, path)
         || scope.hidden.iter().any(|folder| within(folder, path))
         || SYSTEM_SECRETS.iter().any(|entry| within(Path::new(entry), path))
         || below_home(path, scope)
-            .is_some_and(|rest| SECRETS.iter().any(|entry| within(Path::new(entry), rest)))
+            .is_some_and(|(_, rest)| SECRETS.iter().any(|entry| within(Path::new(entry), &rest)))
 }
 
 /// May `path` (resolved) be made, changed or removed?
@@ -410,28 +459,29 @@ pub(super) fn write(path: &Path, scope: &Scope) -> Option<Finding> {
     if inside(path, Path::new("/dev")) && !own(path, scope) {
         return Some(Finding::new("device", shown));
     }
-    if let Ok(rest) = path.strip_prefix(&scope.worktree) {
-        return write_inside(rest, shown);
-    }
-    if within(path, &scope.data) {
+    if shielded(path, &scope.data, scope) {
         return Some(Finding::new("own-data", shown));
+    }
+    if of_home(path, SECRETS, scope) {
+        return Some(Finding::new("keys", shown));
+    }
+    if of_home(path, STARTUP, scope) {
+        return Some(Finding::new("startup-files", shown));
+    }
+    if let Ok(rest) = path.strip_prefix(&scope.worktree) {
+        return match write_inside(rest, &shown) {
+            None if broad(scope) => Some(Finding::new("broad-folder", shown)),
+            found => found,
+        };
     }
     if own(path, scope) {
         return None;
-    }
-    if let Some(rest) = below_home(path, scope) {
-        if listed(rest, SECRETS) {
-            return Some(Finding::new("keys", shown));
-        }
-        if listed(rest, STARTUP) {
-            return Some(Finding::new("startup-files", shown));
-        }
     }
     Some(Finding::new("write-outside", shown))
 }
 
 /// A write in the worktree, `rest` being the name in it.
-fn write_inside(rest: &Path, shown: String) -> Option<Finding> {
+fn write_inside(rest: &Path, shown: &str) -> Option<Finding> {
     // Nested repositories count too: vendor/lib/.git/hooks is run by git as well.
     let parts: Vec<String> =
         rest.components().map(|part| part.as_os_str().to_string_lossy().to_lowercase()).collect();
@@ -460,5 +510,14 @@ fn write_inside(rest: &Path, shown: String) -> Option<Finding> {
 
 /// Is `path` the very folder that the run works in or keeps its temporary files in? Removing it is another thing than removing what is in it.
 pub(super) fn is_root_of_scope(path: &Path, scope: &Scope) -> bool {
+    let all = path.file_name().is_some_and(|name| name == "*" || name == ".*");
+    if all
+        && path.parent().is_some_and(|folder| {
+            scope.write.iter().any(|write| write == folder)
+                || common(scope) && folder == scope.worktree
+        })
+    {
+        return true;
+    }
     path == scope.worktree || scope.write.iter().any(|folder| path == folder.as_path())
 }

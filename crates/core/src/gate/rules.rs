@@ -35,6 +35,10 @@ pub const RULES: &[BuiltIn] = &[
     // Files.
     deny("delete-outside", "removes files outside of the run's folder"),
     deny("write-outside", "writes outside of the run's folder"),
+    ask(
+        "broad-folder",
+        "writes in a home folder or a folder of the system, since the run works there",
+    ),
     ask("delete-everything", "removes the run's whole folder"),
     deny("device", "writes to a device"),
     deny("keys", "changes keys or credentials"),

@@ -6,9 +6,8 @@ use super::word::{Arg, TAME};
 use super::{Decision, Place, Policy, Scope};
 use brush_parser::ast::{
     AndOr, AndOrList, Assignment, AssignmentName, AssignmentValue, Command,
-    CommandPrefixOrSuffixItem as Item, CompoundCommand, CompoundList, ExtendedTestExpr,
-    IoFileRedirectKind, IoFileRedirectTarget, IoRedirect, Pipeline, Program, SeparatorOperator,
-    SimpleCommand, Word,
+    CommandPrefixOrSuffixItem as Item, CompoundCommand, CompoundList, ExtendedTestExpr, Pipeline,
+    Program, SeparatorOperator, SimpleCommand, Word,
 };
 use brush_parser::{ParserOptions, SourceSpan};
 use std::collections::{BTreeMap, BTreeSet};
@@ -96,6 +95,8 @@ pub(super) struct Walk<'a> {
     depth: usize,
     /// Variables are being collected: what is found does not count.
     collecting: bool,
+    /// Whether a relative `cd` has left the worktree.
+    pub(super) strayed: bool,
     /// Whether the stack is big enough for many brackets.
     roomy: bool,
     /// The place of the outer word, while an inner text is walked.
@@ -198,7 +199,7 @@ fn numbers_too_big(line: &str) -> bool {
     false
 }
 
-fn place_of(span: &SourceSpan) -> Place {
+pub(super) fn place_of(span: &SourceSpan) -> Place {
     Place { start: span.start.index, end: span.end.index }
 }
 
@@ -216,6 +217,7 @@ impl<'a> Walk<'a> {
             steps: 0,
             depth: 0,
             collecting: false,
+            strayed: false,
             roomy: false,
             outer: None,
         }
@@ -254,7 +256,7 @@ impl<'a> Walk<'a> {
         }
     }
 
-    fn spent(&self) -> bool {
+    pub(super) fn spent(&self) -> bool {
         self.steps >= STEPS_MAX
     }
 
@@ -366,9 +368,9 @@ impl<'a> Walk<'a> {
 
     /// The same in a shell of its own: its folder does not stay.
     pub(super) fn nested(&mut self, text: &str, place: Option<Place>) -> Flow {
-        let cwd = self.cwd.clone();
+        let before = (self.cwd.clone(), self.strayed);
         let flow = self.inner(text, place);
-        self.cwd = cwd;
+        (self.cwd, self.strayed) = before;
         flow
     }
 
@@ -502,7 +504,9 @@ impl<'a> Walk<'a> {
     fn compound(&mut self, compound: &CompoundCommand) -> Flow {
         match compound {
             CompoundCommand::Arithmetic(command) => {
-                self.arithmetic(&command.expr.value, Some(place_of(&command.loc)));
+                let place = Some(place_of(&command.loc));
+                self.arithmetic(&command.expr.value, place);
+                self.perhaps_commands(&command.expr.value, place);
                 Flow::Nothing
             }
             CompoundCommand::ArithmeticForClause(command) => {
@@ -572,6 +576,19 @@ impl<'a> Walk<'a> {
         }
     }
 
+    /// The parser takes `( ( cmd ) )` for arithmetic, a shell does not. So the text is judged as commands too, but for what only says that it
+    /// is not understood.
+    fn perhaps_commands(&mut self, text: &str, place: Option<Place>) {
+        let before = self.hits.len();
+        self.nested(text, place);
+        let mut index = 0;
+        self.hits.retain(|hit| {
+            index += 1;
+            let unclear = ["unreadable", "computed-command", "computed-operand", "write-outside"];
+            index <= before || !unclear.contains(&hit.rule.as_str())
+        });
+    }
+
     fn simple(&mut self, command: &SimpleCommand) -> Flow {
         let mut args = Vec::new();
         let mut redirects = Vec::new();
@@ -617,11 +634,11 @@ impl<'a> Walk<'a> {
         if to_file { Flow::Nothing } else { flow }
     }
 
-    fn word(&mut self, word: &Word) -> Vec<Arg> {
+    pub(super) fn word(&mut self, word: &Word) -> Vec<Arg> {
         self.fold(&word.value, word.loc.as_ref().map(place_of))
     }
 
-    fn process(
+    pub(super) fn process(
         &mut self,
         kind: &brush_parser::ast::ProcessSubstitutionKind,
         list: &CompoundList,
@@ -663,134 +680,6 @@ impl<'a> Walk<'a> {
         }
     }
 
-    /// Both sides of a redirection; what the input is, if it is one of the input.
-    fn redirect(&mut self, redirect: &IoRedirect, output: &Flow) -> Option<Flow> {
-        self.redirect_out(redirect, output);
-        self.redirect_in(redirect)
-    }
-
-    fn redirect_in(&mut self, redirect: &IoRedirect) -> Option<Flow> {
-        match redirect {
-            IoRedirect::HereDocument(number, document) => {
-                let place = document.here_end.loc.as_ref().map(place_of);
-                let text = if document.requires_expansion {
-                    self.fold_document(&document.doc.value, place)
-                } else {
-                    Arg::known(document.doc.value.clone(), place)
-                };
-                number.is_none_or(|number| number == 0).then(|| match text.text() {
-                    Some(text) => Flow::Text(text.to_owned()),
-                    None => text.flow.clone().unwrap_or(Flow::Unknown),
-                })
-            }
-            IoRedirect::HereString(_, word) => {
-                let text = self.fold_single(&word.value, word.loc.as_ref().map(place_of));
-                Some(match text.text() {
-                    Some(text) => Flow::Text(format!("{text}\n")),
-                    None => text.flow.clone().unwrap_or(Flow::Unknown),
-                })
-            }
-            IoRedirect::File(
-                _,
-                IoFileRedirectKind::Read | IoFileRedirectKind::ReadAndWrite,
-                target,
-            ) => match target {
-                IoFileRedirectTarget::Filename(word) => {
-                    let arg = self.fold_single(&word.value, word.loc.as_ref().map(place_of));
-                    self.reads(&arg);
-                    Some(self.content(&arg))
-                }
-                IoFileRedirectTarget::ProcessSubstitution(kind, shell) => {
-                    self.process(kind, &shell.list, &shell.loc).flow
-                }
-                _ => None,
-            },
-            _ => None,
-        }
-    }
-
-    /// What a file has, as far as this line has written it.
-    pub(super) fn content(&self, arg: &Arg) -> Flow {
-        let path = arg.text().and_then(|text| self.located(text));
-        match path.and_then(|path| self.fresh.get(&path)) {
-            Some(Fresh::Download) => Flow::Download,
-            Some(Fresh::Decoded) => Flow::Decoded,
-            Some(Fresh::Text(text)) => Flow::Text(text.clone()),
-            Some(Fresh::Unknown) | None => arg.flow.clone().unwrap_or(Flow::Unknown),
-        }
-    }
-
-    /// Judges where output goes; true if standard output goes into a file.
-    fn redirect_out(&mut self, redirect: &IoRedirect, output: &Flow) -> bool {
-        let (word, standard, append) = match redirect {
-            IoRedirect::OutputAndError(word, append) => (word, true, *append),
-            IoRedirect::File(number, kind, target) => {
-                let writes = matches!(
-                    kind,
-                    IoFileRedirectKind::Write
-                        | IoFileRedirectKind::Append
-                        | IoFileRedirectKind::Clobber
-                        | IoFileRedirectKind::ReadAndWrite
-                );
-                match target {
-                    IoFileRedirectTarget::Filename(word) if writes => (
-                        word,
-                        number.is_none_or(|number| number == 1),
-                        matches!(kind, IoFileRedirectKind::Append),
-                    ),
-                    // `>&word` is a file unless the word is a number or a dash.
-                    IoFileRedirectTarget::Duplicate(word) => {
-                        let arg = self.fold_single(&word.value, word.loc.as_ref().map(place_of));
-                        let number = |text: &str| {
-                            text.trim_end_matches('-')
-                                .chars()
-                                .all(|digit| digit.is_ascii_digit() || digit == TAME)
-                        };
-                        if !arg.open && arg.values.iter().all(|text| number(text)) {
-                            return false;
-                        }
-                        (word, true, false)
-                    }
-                    IoFileRedirectTarget::ProcessSubstitution(kind, shell) if writes => {
-                        self.process(kind, &shell.list, &shell.loc);
-                        return true;
-                    }
-                    _ => return false,
-                }
-            }
-            _ => return false,
-        };
-        let arg = self.fold_single(&word.value, word.loc.as_ref().map(place_of));
-        self.writes(&arg);
-        if let Some(path) = arg.text().and_then(|text| self.located(text)) {
-            self.remember(path, output, append);
-        }
-        standard
-    }
-
-    /// Remembers what was written into a file of this line.
-    pub(super) fn remember(&mut self, path: PathBuf, output: &Flow, append: bool) {
-        if path.starts_with("/dev") {
-            return;
-        }
-        let fresh = match output {
-            Flow::Download => Fresh::Download,
-            Flow::Decoded => Fresh::Decoded,
-            Flow::Text(text) => Fresh::Text(text.clone()),
-            Flow::Nothing => Fresh::Text(String::new()),
-            _ => Fresh::Unknown,
-        };
-        let fresh = match (append, self.fresh.get(&path), fresh) {
-            (true, Some(Fresh::Text(before)), Fresh::Text(text)) => {
-                Fresh::Text(format!("{before}{text}"))
-            }
-            (true, Some(before @ (Fresh::Download | Fresh::Decoded)), _) => before.clone(),
-            (true, None, Fresh::Text(_)) => Fresh::Unknown,
-            (_, _, fresh) => fresh,
-        };
-        self.fresh.insert(path, fresh);
-    }
-
     /// The path that a text means here; none if it depends on a folder that is not known.
     pub(super) fn located(&self, text: &str) -> Option<PathBuf> {
         let path = Path::new(text);
@@ -800,252 +689,6 @@ impl<'a> Walk<'a> {
             None => None,
         }
     }
-
-    fn collect_list(&mut self, list: &CompoundList) {
-        for item in &list.0 {
-            self.collect_pipeline(&item.0.first);
-            for more in &item.0.additional {
-                let (AndOr::And(pipeline) | AndOr::Or(pipeline)) = more;
-                self.collect_pipeline(pipeline);
-            }
-        }
-    }
-
-    fn collect_pipeline(&mut self, pipeline: &Pipeline) {
-        for command in &pipeline.seq {
-            if self.spent() {
-                return;
-            }
-            match command {
-                Command::Simple(simple) => self.collect_simple(simple),
-                Command::Compound(compound, _) => self.collect_compound(compound),
-                Command::Function(function) => self.collect_compound(&function.body.0),
-                Command::ExtendedTest(..) => {}
-            }
-        }
-    }
-
-    fn collect_compound(&mut self, compound: &CompoundCommand) {
-        match compound {
-            CompoundCommand::Arithmetic(command) => self.collect_arithmetic(&command.expr.value),
-            CompoundCommand::ArithmeticForClause(command) => {
-                for part in [&command.initializer, &command.condition, &command.updater]
-                    .into_iter()
-                    .flatten()
-                {
-                    self.collect_arithmetic(&part.value);
-                }
-                self.collect_list(&command.body.list);
-            }
-            CompoundCommand::BraceGroup(group) => self.collect_list(&group.list),
-            CompoundCommand::Subshell(shell) => self.collect_list(&shell.list),
-            CompoundCommand::ForClause(clause) => {
-                match &clause.values {
-                    None => self.lose(&clause.variable_name, None),
-                    Some(words) => {
-                        for word in words {
-                            for arg in self.word(word) {
-                                let quoted = arg.clone();
-                                self.assign(&clause.variable_name, &quoted);
-                            }
-                        }
-                        self.variables.entry(clause.variable_name.clone()).or_default();
-                    }
-                }
-                self.collect_list(&clause.body.list);
-            }
-            CompoundCommand::CaseClause(clause) => {
-                for list in clause.cases.iter().filter_map(|case| case.cmd.as_ref()) {
-                    self.collect_list(list);
-                }
-            }
-            CompoundCommand::IfClause(clause) => {
-                self.collect_list(&clause.condition);
-                self.collect_list(&clause.then);
-                for other in clause.elses.iter().flatten() {
-                    if let Some(condition) = &other.condition {
-                        self.collect_list(condition);
-                    }
-                    self.collect_list(&other.body);
-                }
-            }
-            CompoundCommand::WhileClause(clause) | CompoundCommand::UntilClause(clause) => {
-                self.collect_list(&clause.0);
-                self.collect_list(&clause.1.list);
-            }
-            CompoundCommand::Coprocess(process) => {
-                if let Command::Compound(compound, _) = process.body.as_ref() {
-                    self.collect_compound(compound);
-                }
-            }
-        }
-    }
-
-    /// `x=…`, `x++` in an expression: a number.
-    fn collect_arithmetic(&mut self, text: &str) {
-        for name in text.split(|letter: char| !(letter.is_ascii_alphanumeric() || letter == '_')) {
-            if name.starts_with(|letter: char| letter.is_ascii_alphabetic() || letter == '_')
-                && text.contains(['=', '+', '-'])
-            {
-                self.variables.entry(name.to_owned()).or_default().add(TAME.to_string());
-            }
-        }
-    }
-
-    fn collect_simple(&mut self, command: &SimpleCommand) {
-        for item in command.prefix.iter().flat_map(|prefix| &prefix.0) {
-            if let Item::AssignmentWord(assignment, _) = item {
-                self.collect_assignment(assignment);
-            }
-        }
-        let Some(name) =
-            command.word_or_name.as_ref().map(|word| word.value.trim_start_matches('\\'))
-        else {
-            return;
-        };
-        let sets = [
-            "read",
-            "mapfile",
-            "readarray",
-            "getopts",
-            "printf",
-            "export",
-            "declare",
-            "typeset",
-            "local",
-            "readonly",
-            "let",
-            "builtin",
-            "command",
-            "unset",
-            "wait",
-            "env",
-        ];
-        if !sets.contains(&name) {
-            return;
-        }
-        let words: Vec<&Item> = command.suffix.iter().flat_map(|suffix| &suffix.0).collect();
-        for item in words {
-            match item {
-                Item::AssignmentWord(assignment, _) => {
-                    if name == "let" {
-                        self.collect_arithmetic(&format!("{}=", assignment.name))
-                    } else {
-                        self.collect_assignment(assignment)
-                    }
-                }
-                Item::Word(word) => {
-                    let args = self.word(word);
-                    for arg in args {
-                        match arg.text() {
-                            Some(text)
-                                if [
-                                    "read",
-                                    "mapfile",
-                                    "readarray",
-                                    "getopts",
-                                    "printf",
-                                    "wait",
-                                    "builtin",
-                                    "command",
-                                ]
-                                .contains(&name) =>
-                            {
-                                if is_name(text) {
-                                    let flow = self.input.clone();
-                                    self.lose(text, Some(flow));
-                                }
-                            }
-                            Some(text) if name == "let" => self.collect_arithmetic(text),
-                            Some(text) => {
-                                if let Some((variable, value)) = text.split_once('=')
-                                    && is_name(variable.trim_end_matches('+'))
-                                {
-                                    self.assign(
-                                        variable.trim_end_matches('+'),
-                                        &Arg::known(value, None),
-                                    );
-                                }
-                            }
-                            // Any variable may be meant.
-                            None if arg.values.is_empty() && name != "printf" => {
-                                for variable in self.variables.values_mut() {
-                                    variable.lose(None);
-                                }
-                            }
-                            None => {}
-                        }
-                    }
-                }
-                _ => {}
-            }
-        }
-    }
-
-    fn collect_assignment(&mut self, assignment: &Assignment) {
-        match (&assignment.name, &assignment.value) {
-            (AssignmentName::VariableName(name), AssignmentValue::Scalar(word)) => {
-                let value = self.fold_single(&word.value, None);
-                if assignment.append {
-                    match (
-                        self.variables.get(name).map(|variable| variable.values.clone()),
-                        value.text(),
-                    ) {
-                        (Some(before), Some(text))
-                            if before.len() == 1
-                                && !before.iter().any(|before| before.ends_with(text)) =>
-                        {
-                            for before in before {
-                                self.assign(name, &Arg::known(format!("{before}{text}"), None));
-                            }
-                        }
-                        (Some(before), Some(text))
-                            if before.iter().any(|before| before.ends_with(text)) => {}
-                        _ => self.lose(name, None),
-                    }
-                } else {
-                    self.assign(name, &value);
-                }
-            }
-            (AssignmentName::VariableName(name), AssignmentValue::Array(list)) => {
-                let mut texts = Vec::new();
-                let mut open = assignment.append;
-                for (_, word) in list {
-                    for arg in self.fold(&word.value, None) {
-                        match arg.text() {
-                            Some(text) => texts.push(text.to_owned()),
-                            None => open = true,
-                        }
-                    }
-                }
-                let variable = self.variables.entry(name.clone()).or_default();
-                if variable.array.as_ref() != Some(&texts) {
-                    variable.set_array(texts);
-                }
-                variable.open |= open;
-            }
-            (AssignmentName::ArrayElementName(name, _), _) => self.lose(name, None),
-        }
-    }
-
-    fn assign(&mut self, name: &str, value: &Arg) {
-        let variable = self.variables.entry(name.to_owned()).or_default();
-        for text in &value.values {
-            variable.add(text.clone());
-        }
-        if value.open {
-            variable.lose(value.flow.clone());
-        }
-    }
-
-    fn lose(&mut self, name: &str, flow: Option<Flow>) {
-        self.variables.entry(name.to_owned()).or_default().lose(flow);
-    }
-}
-
-fn is_name(text: &str) -> bool {
-    text.starts_with(|letter: char| letter.is_ascii_alphabetic() || letter == '_')
-        && text.chars().all(|letter| letter.is_ascii_alphanumeric() || letter == '_')
 }
 
 /// Whether a function starts itself in a pipe or in the background.

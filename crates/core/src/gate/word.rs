@@ -402,15 +402,34 @@ impl Walk<'_> {
         Part::Known(vec![known])
     }
 
-    fn parameter(&mut self, expression: &ParameterExpr, place: Option<Place>) -> Part {
+    /// `${x%…}`, `${x%%…}`, `${x#…}`, `${x##…}`.
+    fn shortened(&mut self, expression: &ParameterExpr, place: Option<Place>) -> Part {
         use ParameterExpr as E;
-        let change = |part: Part, with: &dyn Fn(&str) -> Option<String>| match part {
-            Part::Known(texts) => {
-                let out: Option<Vec<String>> = texts.iter().map(|text| with(text)).collect();
-                out.map_or(Part::Hole(None), Part::Known)
+        match expression {
+            E::RemoveSmallestSuffixPattern { parameter, pattern, .. }
+            | E::RemoveLargestSuffixPattern { parameter, pattern, .. } => {
+                let large = matches!(expression, E::RemoveLargestSuffixPattern { .. });
+                let pattern = self.fold_single(pattern.as_deref().unwrap_or_default(), place);
+                let Some(pattern) = pattern.text().map(str::to_owned) else {
+                    return Part::Hole(None);
+                };
+                change(self.of(parameter), &|text| variable::without_end(text, &pattern, large))
+            }
+            E::RemoveSmallestPrefixPattern { parameter, pattern, .. }
+            | E::RemoveLargestPrefixPattern { parameter, pattern, .. } => {
+                let large = matches!(expression, E::RemoveLargestPrefixPattern { .. });
+                let pattern = self.fold_single(pattern.as_deref().unwrap_or_default(), place);
+                let Some(pattern) = pattern.text().map(str::to_owned) else {
+                    return Part::Hole(None);
+                };
+                change(self.of(parameter), &|text| variable::without_start(text, &pattern, large))
             }
             _ => Part::Hole(None),
-        };
+        }
+    }
+
+    fn parameter(&mut self, expression: &ParameterExpr, place: Option<Place>) -> Part {
+        use ParameterExpr as E;
         match expression {
             E::Parameter { parameter, indirect: false } => self.of(parameter),
             E::Parameter { parameter, indirect: true } => match self.of(parameter) {
@@ -446,24 +465,10 @@ impl Walk<'_> {
                 self.of(parameter)
             }
             E::ParameterLength { .. } => Part::Known(vec![TAME.to_string()]),
-            E::RemoveSmallestSuffixPattern { parameter, pattern, .. }
-            | E::RemoveLargestSuffixPattern { parameter, pattern, .. } => {
-                let large = matches!(expression, E::RemoveLargestSuffixPattern { .. });
-                let pattern = self.fold_single(pattern.as_deref().unwrap_or_default(), place);
-                let Some(pattern) = pattern.text().map(str::to_owned) else {
-                    return Part::Hole(None);
-                };
-                change(self.of(parameter), &|text| variable::without_end(text, &pattern, large))
-            }
-            E::RemoveSmallestPrefixPattern { parameter, pattern, .. }
-            | E::RemoveLargestPrefixPattern { parameter, pattern, .. } => {
-                let large = matches!(expression, E::RemoveLargestPrefixPattern { .. });
-                let pattern = self.fold_single(pattern.as_deref().unwrap_or_default(), place);
-                let Some(pattern) = pattern.text().map(str::to_owned) else {
-                    return Part::Hole(None);
-                };
-                change(self.of(parameter), &|text| variable::without_start(text, &pattern, large))
-            }
+            E::RemoveSmallestSuffixPattern { .. }
+            | E::RemoveLargestSuffixPattern { .. }
+            | E::RemoveSmallestPrefixPattern { .. }
+            | E::RemoveLargestPrefixPattern { .. } => self.shortened(expression, place),
             E::Substring { parameter, offset, length, .. } => {
                 self.arithmetic(&offset.value, place);
                 let from = offset.value.trim().parse::<usize>().ok();
@@ -512,6 +517,17 @@ impl Walk<'_> {
             | E::VariableNames { .. }
             | E::MemberKeys { .. } => Part::Hole(None),
         }
+    }
+}
+
+/// Changes each of the texts that a part can be; what is not known stays so.
+fn change(part: Part, with: &dyn Fn(&str) -> Option<String>) -> Part {
+    match part {
+        Part::Known(texts) => {
+            let out: Option<Vec<String>> = texts.iter().map(|text| with(text)).collect();
+            out.map_or(Part::Hole(None), Part::Known)
+        }
+        _ => Part::Hole(None),
     }
 }
 

@@ -1,5 +1,6 @@
 //! Every key of the file, once: the reader, the schema, the hints and the tests go by this table.
 
+pub(crate) mod gate;
 pub(crate) mod job;
 pub(crate) mod money;
 pub(crate) mod run;
@@ -205,6 +206,13 @@ pub(crate) const ROOT: Section = Section {
             default: "",
             example: "{ disk_warning: 20GB }",
             doc: "From where on a figure of the health report is too high or too low.",
+        },
+        Key {
+            name: "gate",
+            ty: Sub(&gate::GATE),
+            default: "",
+            example: "{ ask: [npm install] }",
+            doc: "What agents may do without being asked, and what not at all.",
         },
         Key {
             name: "telemetry",

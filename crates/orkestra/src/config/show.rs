@@ -5,6 +5,7 @@ use super::{Loaded, Origin, Settings, keys, redact};
 use orkestra_agents::{AgentSpec, ApiSpec};
 use orkestra_connectors::Notification;
 use orkestra_core::budget::{Budget, Limit};
+use orkestra_core::gate::{Decision, Policy};
 use orkestra_core::health::Thresholds;
 use orkestra_core::job::schedule::Schedule;
 use orkestra_core::job::spec::{Action, JobSpec};
@@ -38,6 +39,7 @@ pub(crate) fn values(settings: &Settings) -> Value {
         "retention": retention(&settings.upkeep.retention),
         "approvals": { "expire": settings.upkeep.approvals_expire },
         "health": thresholds(&settings.upkeep.thresholds),
+        "gate": gate(&settings.upkeep.gate),
         "telemetry": {
             "otlp": settings.telemetry.otlp.as_deref().unwrap_or("none"),
             "service_name": settings.telemetry.service_name,
@@ -238,6 +240,20 @@ fn retention(of: &Retention) -> Value {
         "worktrees": keep(of.worktrees),
         "trash": keep(of.trash),
         "alerts": keep(of.alerts),
+    })
+}
+
+fn gate(policy: &Policy) -> Value {
+    let of = |decision: Decision| -> Vec<&str> {
+        let own = policy.own.iter().filter(|rule| rule.decision == decision);
+        own.map(|rule| rule.pattern.as_str()).collect()
+    };
+    json!({
+        "default": policy.default,
+        "deny": of(Decision::Deny),
+        "ask": of(Decision::Ask),
+        "allow": of(Decision::Allow),
+        "rules": policy.changed,
     })
 }
 

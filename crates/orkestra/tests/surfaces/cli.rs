@@ -98,10 +98,11 @@ const TRIED_SHIP: [(&str, &[&str], Form); 4] = [
 ];
 
 /// For the house itself. Order matters: a job has a log once it ran.
-const TRIED_HOUSE: [(&str, &[&str], Form); 16] = [
+const TRIED_HOUSE: [(&str, &[&str], Form); 17] = [
     ("alert list", &[], Document),
     ("approval list", &[], Document),
     ("gate rules", &[], Document),
+    ("gate check", &["ls"], Document),
     ("backup create", &[], Document),
     ("backup list", &[], Document),
     ("effect list", &[], Document),

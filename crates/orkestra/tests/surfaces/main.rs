@@ -20,6 +20,7 @@ mod config;
 mod container;
 mod contract;
 mod effects;
+mod gate;
 mod guard;
 mod health;
 mod import;

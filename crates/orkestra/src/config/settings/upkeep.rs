@@ -20,6 +20,7 @@ pub(super) fn read(top: &Fields<'_>, reader: &mut Reader) -> Upkeep {
         notifications: notifications(top, reader),
         money: super::money::read(top, reader),
         approvals_expire: Some(approvals_expire(top, reader)),
+        gate: super::gate::read(top, reader),
     }
 }
 
