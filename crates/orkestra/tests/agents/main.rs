@@ -14,8 +14,10 @@ mod harness;
 #[allow(dead_code, reason = "this test binary uses a part of it")]
 mod support;
 
+mod acp;
 mod arguments;
 mod faults;
 mod hooks;
+mod models;
 mod site;
 mod task;
