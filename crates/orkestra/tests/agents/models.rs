@@ -90,13 +90,11 @@ fn row_085_each_of_five_models_does_the_file_task_and_tells_its_tokens() {
             .filter_map(|event| event["type"].as_str())
             .filter(|word| !matches!(*word, "call" | "usage"))
             .collect();
-        let order =
-            ["started", "text", "tool_call", "file_change", "tool_result", "text", "ended"];
+        let order = ["started", "text", "tool_call", "file_change", "tool_result", "text", "ended"];
         assert_eq!(told, order, "{kind}: {run:#}");
         assert_eq!(of(&run, "call").len(), 2, "{kind}: each call is told");
         // Only Anthropic tells what is written to its cache; the others count it as fresh.
-        let sums =
-            if kind == "anthropic" { [110, 45, 140, 38] } else { [155, 0, 140, 38] };
+        let sums = if kind == "anthropic" { [110, 45, 140, 38] } else { [155, 0, 140, 38] };
         for (key, sum) in ["fresh_input", "cache_write", "cache_read", "output"].iter().zip(sums) {
             assert_eq!(run["usage"][key], sum, "{kind} {key}: {}", run["usage"]);
         }
@@ -219,11 +217,8 @@ fn bridge(home: &Home, url: &str, resume: bool) -> std::process::Child {
         .arg("--conversation")
         .arg(home.dir.join("bridge/conversation.jsonl"))
         .args(resume.then_some("--resume"));
-    let mut child = command
-        .stdin(Stdio::piped())
-        .stdout(Stdio::piped())
-        .spawn()
-        .expect("the bridge starts");
+    let mut child =
+        command.stdin(Stdio::piped()).stdout(Stdio::piped()).spawn().expect("the bridge starts");
     let mut stdin = child.stdin.take().expect("its input");
     stdin.write_all(b"Write hello.txt").expect("the prompt");
     child
