@@ -10,7 +10,7 @@ mod judge;
 #[cfg(test)]
 mod tests;
 
-pub use declared::{Declared, Folder, declared};
+pub use declared::{Declared, Folder, declared, declared_in};
 pub use judge::{Facts, FileFacts, Looked, Ran, ToolFacts, judge};
 
 use crate::id::InstanceId;

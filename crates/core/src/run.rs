@@ -7,6 +7,7 @@
 
 mod attempt;
 mod decide;
+mod evidence;
 mod life;
 mod limits;
 mod recovery;
@@ -17,12 +18,14 @@ mod tests;
 
 pub use attempt::{Attempt, Begun, Changes, Fault, Next, Tries, Trouble};
 pub use decide::{Moment, create};
+pub use evidence::CheckInput;
 pub use limits::{Limit, Limits, LimitsSpec};
 pub use recovery::{FAULTS_MAX, RELAUNCHES_MAX, WAITS_MAX};
 pub use suspend::GO_ON;
 
 use crate::agent::{AgentEvent, Ended, Usage};
 use crate::event::{Draft, EventRef};
+use crate::evidence::{Contract, Evidence};
 use crate::id::{InstanceId, RunId};
 use crate::unit::Exit;
 use jiff::Timestamp;
@@ -88,8 +91,8 @@ pub enum RunState {
 
 impl RunState {
     /// The words of the states in which a run is not over.
-    pub const ACTIVE: [&'static str; 6] =
-        ["preparing", "starting", "running", "paused", "suspended", "stopping"];
+    pub const ACTIVE: [&'static str; 7] =
+        ["preparing", "starting", "running", "paused", "suspended", "stopping", "checking"];
 }
 
 /// For what a run without a process waits.
@@ -216,6 +219,17 @@ pub struct Worktree {
     pub base: String,
     /// Changes in the target that are not committed and hence not in the worktree.
     pub uncommitted: u32,
+    /// For a target without git, where the agent works in the target itself: the copy of it as it was
+    /// before. Then there is no branch and no base, and both are empty.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub snapshot: Option<String>,
+}
+
+impl Worktree {
+    /// Whether the agent works in the target itself, since there is no git.
+    pub fn is_plain(&self) -> bool {
+        self.snapshot.is_some()
+    }
 }
 
 /// A file that differs from the base commit.
@@ -322,14 +336,26 @@ pub struct Run {
     /// Tokens used before a person let it go on after its end: they do not count for the limit.
     #[serde(default)]
     pub tokens_before: u64,
+    /// What must be found before its "done" is believed, and what was.
+    #[serde(default)]
+    pub evidence: Evidence,
+    /// Whether the agent is given the prompt as it is, not as part of a task.
+    #[serde(default)]
+    pub raw: bool,
+    /// What it may cost, in US dollars.
+    #[serde(default)]
+    pub budget_usd: Option<f64>,
+    /// What the agent was given word by word, once it is known.
+    #[serde(default)]
+    pub given: Option<String>,
 }
 
 impl Run {
     /// Whether nothing more will happen to it, unless a person lets it go on.
     pub fn is_over(&self) -> bool {
         match self.state {
-            RunState::Reported
-            | RunState::Verified
+            RunState::Reported => !self.evidence.checking,
+            RunState::Verified
             | RunState::Refuted { .. }
             | RunState::Failed { .. }
             | RunState::Cancelled => true,
@@ -395,6 +421,15 @@ impl Run {
         }
     }
 
+    /// The word of its row: as [`Run::state_word`], but for one whose checks are under way, so that a
+    /// new daemon finds it.
+    pub fn row_word(&self) -> &'static str {
+        if self.state == RunState::Reported && self.evidence.checking {
+            return "checking";
+        }
+        self.state_word()
+    }
+
     /// Why it is in this state, in one sentence for people.
     pub fn why(&self) -> String {
         match &self.state {
@@ -417,15 +452,14 @@ impl Run {
                 Then::Suspended { wait } => format!("Being halted. {}", wait.why()),
                 Then::Recover { trouble } => format!("To be started anew: {}.", trouble.pattern),
             },
-            RunState::Reported => {
+            RunState::Reported | RunState::Verified => {
+                let words = self.evidence.in_words();
                 match self.ended.as_ref().map_or(0, |ended| ended.denials.len()) {
-                    0 => "The agent says it is done; nothing has checked it.".to_owned(),
-                    n => format!(
-                        "The agent says it is done, but {n} of its tool calls were refused."
-                    ),
+                    0 => words,
+                    1 => format!("{words} 1 of its tool calls was refused."),
+                    n => format!("{words} {n} of its tool calls were refused."),
                 }
             }
-            RunState::Verified => "The agent says it is done, and the checks agree.".to_owned(),
             RunState::Refuted { why } | RunState::Failed { why } => why.clone(),
             RunState::Cancelled => "Cancelled by hand.".to_owned(),
         }
@@ -453,6 +487,10 @@ pub enum RunInput {
     Prepared {
         /// Where.
         worktree: Worktree,
+        /// What will be checked; it depends on what the project declares.
+        contract: Contract,
+        /// What the agent is given.
+        given: String,
     },
     /// It could not be prepared or started.
     Refused {
@@ -490,6 +528,8 @@ pub enum RunInput {
         /// What went wrong, if that was recognised.
         trouble: Option<Trouble>,
     },
+    /// Something about its checks.
+    Check(CheckInput),
     /// A person cancels it.
     Cancel,
     /// The daemon died before the agent was started: nothing is lost, start it with a new life.
@@ -590,6 +630,13 @@ pub enum RunOrder {
         /// Which life.
         instance: InstanceId,
     },
+    /// Make its checks.
+    Check {
+        /// Which round: one that is not the newest any more is given up.
+        round: u32,
+    },
+    /// Make no more checks, and end the process that one has.
+    GiveChecksUp,
 }
 
 /// What follows from one input.

@@ -363,7 +363,7 @@ fn run_row(run: &Run) -> Result<RunRow, StoreError> {
     Ok(RunRow {
         id: run.id,
         agent: run.agent.clone(),
-        state: run.state_word().to_owned(),
+        state: run.row_word().to_owned(),
         prompt: run.prompt.clone(),
         target: Some(run.target.clone()),
         worktree: run.worktree.as_ref().map(|worktree| worktree.path.clone()),

@@ -480,7 +480,11 @@ impl Dispatcher {
             if self.jobs.jobs.values().any(|job| job.instance().is_some()) {
                 close_in = close_in.max(CLOSE_PATIENCE + crate::job::GRACE);
             }
-            let active: Vec<RunId> = self.runs.keys().copied().collect();
+            // Checks are made again by the next daemon.
+            self.run_actors.checks.give_all_up();
+            let checked = |run: &Run| run.evidence.checking;
+            let active: Vec<RunId> =
+                self.runs.values().filter(|run| !checked(run)).map(|run| run.id).collect();
             for id in active {
                 self.take_run(id, RunInput::Cancel, actor, None, gathered);
                 close_in = close_in.max(CLOSE_PATIENCE + crate::run::GRACE);

@@ -2,12 +2,14 @@
 
 use crate::agent_state::AgentStates;
 use crate::error::Error;
+use crate::evidence::place;
 use crate::message::Message;
 use crate::options::Agents;
 use crate::secret::{CheckedSecret, Secrets};
 use crate::upkeep::Upkeep;
 use orkestra_agents::discover::{Discovery, Found, discover};
 use orkestra_core::event::Draft;
+use orkestra_core::evidence::{Contract, ContractError, Evidence, Wanted};
 use orkestra_core::id::RunId;
 use orkestra_core::job::Jobs;
 use orkestra_core::job::spec::{Action, JobName, JobSpec};
@@ -16,10 +18,9 @@ use orkestra_core::signal::Signal;
 use orkestra_core::unit::probe::Check;
 use orkestra_core::unit::spec::{UnitName, UnitSpec};
 use orkestra_core::unit::{Fleet, Input, State, Unit};
-use orkestra_host::git;
 use orkestra_store::Store;
 use std::collections::BTreeMap;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::{Arc, RwLock};
 use std::time::Duration;
 use tokio::sync::{mpsc, oneshot, watch};
@@ -46,6 +47,12 @@ pub struct NewRun {
     pub target: PathBuf,
     /// Asking twice with one key makes one run.
     pub request_key: Option<String>,
+    /// What must be found before its "done" is believed; nothing means the default.
+    pub evidence: Vec<String>,
+    /// Whether the agent is given the prompt as it is.
+    pub raw: bool,
+    /// What it may cost, in US dollars.
+    pub budget_usd: Option<f64>,
     /// Limits of this run; they come before those of its agent.
     pub limits: LimitsSpec,
 }
@@ -149,7 +156,7 @@ impl Handle {
     }
 
     /// The data folder.
-    pub fn home(&self) -> &std::path::Path {
+    pub fn home(&self) -> &Path {
         &self.home
     }
 
@@ -352,19 +359,21 @@ impl Handle {
             return Ok(run);
         }
         let agent = self.free_agent(new.agent.as_deref())?;
-        let no_place = |error| Error::Target(crate::run::target_problem(&new.target, &error));
-        let target = git::repository_of(&new.target).await.map_err(no_place)?;
-        git::head(&target).await.map_err(no_place)?;
+        let target = place::preflight(&self.home, &new.target).await.map_err(Error::Target)?;
+        contract_problem(&new.evidence, target.has_git).map_err(Error::Target)?;
         let _one_at_a_time = self.view.creating.lock().await;
         if let Some(run) = self.run_of_key(new.request_key.as_deref()).await? {
             return Ok(run);
+        }
+        if !target.has_git {
+            self.alone_in(&target.folder).await?;
         }
         let run = Run {
             id: RunId::new(self.world.uuid()),
             agent: agent.name,
             kind: agent.spec.kind.to_string(),
             prompt: new.prompt,
-            target: target.to_string_lossy().into_owned(),
+            target: target.folder.to_string_lossy().into_owned(),
             request_key: new.request_key,
             session_id: self.world.uuid().to_string(),
             state: RunState::Preparing,
@@ -394,6 +403,10 @@ impl Handle {
             conversation_told: false,
             after_result: false,
             tokens_before: 0,
+            evidence: Evidence { wanted: new.evidence, ..Evidence::default() },
+            raw: new.raw,
+            budget_usd: new.budget_usd,
+            given: None,
         };
         let (run, actor) = (Box::new(run), actor.to_owned());
         self.ask(|reply| Message::CreateRun { run, actor, reply: Some(reply) }).await
@@ -415,6 +428,25 @@ impl Handle {
                 Some(state) => Err(Error::OverBudget(state.why())),
                 None => Ok(agent),
             },
+        }
+    }
+
+    /// Refuses a plain folder in which another run works: there is only one of it.
+    async fn alone_in(&self, folder: &Path) -> Result<(), Error> {
+        let rows = self.store.read(|read| read.runs_in(&RunState::ACTIVE)).await;
+        let other = rows.map_err(Error::Store)?.into_iter().find(|row| {
+            row.target.as_deref().map(Path::new).is_some_and(|other| {
+                other == folder || folder.starts_with(other) || other.starts_with(folder)
+            })
+        });
+        match other {
+            None => Ok(()),
+            Some(row) => Err(Error::Target(format!(
+                "run {} works in {} already; without git there is one folder for all. Wait for it, or \
+                 make it a git repository, so that each run has a worktree of its own",
+                row.id.short(),
+                folder.display()
+            ))),
         }
     }
 
@@ -462,6 +494,18 @@ impl Handle {
     pub async fn closed(&self) {
         let mut closed = self.view.closed.subscribe();
         let _dispatcher_gone = closed.wait_for(|closed| *closed).await;
+    }
+}
+
+/// What is wrong with the evidence that is asked for, as far as it can be told before the project is
+/// looked at.
+fn contract_problem(wanted: &[String], has_git: bool) -> Result<(), String> {
+    let wanted: Result<Vec<Wanted>, _> = wanted.iter().map(|item| item.parse()).collect();
+    let wanted = wanted.map_err(|error| error.to_string())?;
+    match Contract::of(&wanted, &[], None, has_git) {
+        // Only the project says whether it has tests.
+        Ok(_) | Err(ContractError::NoTests) => Ok(()),
+        Err(error) => Err(error.to_string()),
     }
 }
 

@@ -231,6 +231,10 @@ impl JobActors {
                     target: PathBuf::from(target),
                     request_key: Some(request_key(name, instance)),
                     limits: LimitsSpec::default(),
+                    // What a job asks is mostly a question; the task says when it is more.
+                    evidence: vec!["none".to_owned()],
+                    raw: false,
+                    budget_usd: None,
                 };
                 let (handle, who) = (self.handle.clone(), format!("job:{name}"));
                 self.spawn(name, instance, async move {

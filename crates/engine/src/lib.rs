@@ -14,6 +14,7 @@ mod commit;
 mod dispatch;
 mod effect;
 mod error;
+mod evidence;
 mod handle;
 mod health;
 mod hook;

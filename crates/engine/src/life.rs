@@ -7,7 +7,7 @@ use orkestra_core::id::RunId;
 use orkestra_core::run::{Answer, Run, RunInput, RunState, Wait};
 
 impl Handle {
-    async fn stored_run(&self, id: RunId) -> Result<Run, Error> {
+    pub(crate) async fn stored_run(&self, id: RunId) -> Result<Run, Error> {
         let row = self.store.read(move |read| read.run(id)).await.map_err(Error::Store)?;
         let row = row.ok_or_else(|| Error::UnknownRun(id.to_string()))?;
         crate::run::from_row(&row)

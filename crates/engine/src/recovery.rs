@@ -22,7 +22,7 @@ use orkestra_core::event::{Draft, Topic};
 use orkestra_core::id::InstanceId;
 use orkestra_core::job::spec::JobName;
 use orkestra_core::job::{Current, Input as JobInput, Jobs};
-use orkestra_core::run::{Run, RunInput, RunState};
+use orkestra_core::run::{CheckInput, Run, RunInput, RunState};
 use orkestra_core::unit::{Fleet, Found, Input, Unit};
 use orkestra_host::instance::{self, Adopted, InstanceEvent, Launcher, State as LeaderState};
 use orkestra_store::{Error as StoreError, Filter, Store};
@@ -38,6 +38,9 @@ const INBOX: usize = 4096;
 
 /// How many shims are asked at once at the start: more would only wait for each other.
 const ASKED_AT_ONCE: usize = 64;
+
+/// How long the command of a check gets that is not wanted any more.
+const CHECK_GRACE: Duration = Duration::from_millis(500);
 
 /// How long a stray gets before it is killed.
 const STRAY_GRACE: Duration = Duration::from_secs(5);
@@ -264,6 +267,7 @@ async fn take_over(dispatcher: &mut Dispatcher, term: u64, other_boot: bool) -> 
     let runs: Vec<Run> = dispatcher.runs.values().cloned().collect();
     for run in runs {
         known.extend(run.instance());
+        known.extend(run.evidence.instance);
         take_over_run(dispatcher, &run, &mut claim, &mut first).await;
     }
     take_over_jobs(dispatcher, &mut claim, &mut known, other_boot, &mut first).await;
@@ -411,6 +415,10 @@ async fn take_over_run(
     first: &mut Vec<Message>,
 ) {
     let Some(instance) = run.instance() else {
+        if run.evidence.checking {
+            begin_checks_anew(run, claim, first).await;
+            return;
+        }
         match run.state {
             RunState::Preparing => dispatcher.run_actors.prepare(run),
             // Its time may have come, and else its clock is set again.
@@ -457,6 +465,41 @@ async fn take_over_run(
         Adopted::Superseded { .. } | Adopted::Missing => {
             let exit = lost_exit("lost", now.at);
             dispatcher.run_actors.ended_meanwhile(run, instance, exit, None);
+        }
+    }
+}
+
+/// Checks that an earlier daemon began are made anew; the process that one of them has is ended
+/// first, so that two never work in one place.
+async fn begin_checks_anew(run: &Run, claim: &mut Claim, first: &mut Vec<Message>) {
+    if let Some(instance) = run.evidence.instance {
+        match claim.adopt(instance).await {
+            Adopted::Alive { handle, events, .. } | Adopted::Unreachable { handle, events } => {
+                end(&handle, events).await;
+                release(&handle).await;
+            }
+            Adopted::Exited { handle, .. } => release(&handle).await,
+            Adopted::Lost { handle } => {
+                stop_leftovers(&instance.to_string()).await;
+                release(&handle).await;
+            }
+            Adopted::Superseded { .. } | Adopted::Missing => {}
+        }
+    }
+    let why = "the daemon ended while they were made".to_owned();
+    let input = RunInput::Check(CheckInput::Again { why });
+    first.push(Message::Run { id: run.id, input, actor: "daemon".to_owned(), reply: None });
+}
+
+/// Ends a process and waits until it has ended.
+async fn end(handle: &instance::InstanceHandle, mut events: instance::InstanceEvents) {
+    handle.stop(CHECK_GRACE, None).await;
+    while let Some(event) = events.next().await {
+        if matches!(
+            event,
+            InstanceEvent::Exited(_) | InstanceEvent::Lost | InstanceEvent::Failed(_)
+        ) {
+            return;
         }
     }
 }

@@ -12,15 +12,15 @@ mod trouble;
 use self::actor::Actor;
 use self::trouble::{Place, Signs};
 use crate::error::Error;
-use crate::instance::{Actors, Control, await_release, describe};
+use crate::evidence::{Checks, End, place};
+use crate::instance::{Actors, Control, await_release};
 use crate::message::Message;
 use crate::options::Agents;
 use crate::tasks::TaskKind;
 use orkestra_agents::{AgentSpec, Kind, adapter};
 use orkestra_core::id::{InstanceId, RunId};
-use orkestra_core::run::{Run, RunInput, RunOrder, Worktree};
+use orkestra_core::run::{Run, RunInput, RunOrder};
 use orkestra_core::unit::Exit;
-use orkestra_host::git;
 use orkestra_host::instance::{InstanceEvents, InstanceHandle};
 use orkestra_host::raw::RawReader;
 use orkestra_host::sample::Sampler;
@@ -41,29 +41,29 @@ pub(crate) fn from_row(row: &RunRow) -> Result<Run, Error> {
     })
 }
 
-/// Why a folder is no place for an agent, and what to do.
-pub(crate) fn target_problem(target: &Path, error: &git::Error) -> String {
-    let target = target.display();
-    format!(
-        "{target} is no git repository with a commit, and an agent works in a worktree of one ({}). \
-         Make it one: git -C {target} init && git -C {target} add -A && git -C {target} commit -m start",
-        describe(error)
-    )
-}
-
 /// The actors of runs.
 pub(crate) struct Runs {
     actors: Actors,
+    pub(crate) checks: Checks,
 }
 
 impl Runs {
     pub(crate) fn new(actors: Actors) -> Self {
-        Self { actors }
+        let checks = Checks::new(
+            actors.options.clone(),
+            actors.term,
+            Arc::clone(&actors.launcher),
+            actors.outbox.clone(),
+            actors.tasks.clone(),
+            actors.secrets.clone(),
+        );
+        Self { actors, checks }
     }
 
     /// Lives that begin from now on are of this term.
     pub(crate) fn raise_term(&mut self, term: u64) {
         self.actors.term = term;
+        self.checks.raise_term(term);
     }
 
     /// Carries out what was decided about a run.
@@ -84,6 +84,8 @@ impl Runs {
             // Part of the same commit, by the dispatcher.
             RunOrder::Limit { .. } => {}
             RunOrder::Release { instance } => self.release(*instance),
+            RunOrder::Check { round } => self.checks.begin(run, *round),
+            RunOrder::GiveChecksUp => self.checks.give_up(run.id),
         }
     }
 
@@ -109,21 +111,18 @@ impl Runs {
         });
     }
 
-    /// Makes the worktree; also after a crash, when it may be there already.
+    /// Makes where it works; also after a crash, when it may be there already.
     pub(crate) fn prepare(&self, run: &Run) {
-        let (id, target) = (run.id, PathBuf::from(&run.target));
-        let path = self.actors.options.home.join("worktrees").join(id.to_string());
-        let branch = format!("orkestra/{}", id.short());
+        let (options, run) = (self.actors.options.clone(), run.clone());
         let outbox = self.actors.outbox.clone();
         self.actors.tasks.spawn(TaskKind::Run, async move {
-            let input = match make_worktree(&target, path, branch).await {
-                Ok(worktree) => RunInput::Prepared { worktree },
-                Err(error) => {
-                    let why = format!("Its worktree could not be made: {}.", describe(&error));
-                    RunInput::Refused { why }
+            let input = match place::prepare(&options, &run).await {
+                Ok(place::Prepared { worktree, contract, given }) => {
+                    RunInput::Prepared { worktree, contract, given }
                 }
+                Err(why) => RunInput::Refused { why },
             };
-            say(&outbox, id, input).await;
+            say(&outbox, run.id, input).await;
         });
     }
 
@@ -171,7 +170,7 @@ impl Runs {
             instance,
             reader: Some(RawReader::new(&folder.join("stdout"), 0)),
             stderr: folder.join("stderr"),
-            worktree: run.worktree.clone(),
+            end: End { options: self.actors.options.clone(), run: run.clone() },
             outbox: self.actors.outbox.clone(),
             orders,
             world: Arc::clone(&self.actors.options.world),
@@ -222,19 +221,4 @@ fn spec_of(run: &Run, agents: &Agents) -> Result<AgentSpec, String> {
 async fn say(outbox: &mpsc::Sender<Message>, id: RunId, input: RunInput) {
     let message = Message::Run { id, input, actor: "daemon".to_owned(), reply: None };
     let _dispatcher_gone = outbox.send(message).await;
-}
-
-async fn make_worktree(
-    target: &Path,
-    path: PathBuf,
-    branch: String,
-) -> Result<Worktree, git::Error> {
-    let base = git::head(target).await?;
-    let uncommitted = git::dirty_count(target).await?;
-    if !path.join(".git").exists() {
-        git::add_worktree(target, &path, &branch).await?;
-    }
-    let path = path.to_string_lossy().into_owned();
-    let uncommitted = u32::try_from(uncommitted).unwrap_or(u32::MAX);
-    Ok(Worktree { path, branch, base, uncommitted })
 }

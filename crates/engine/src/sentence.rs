@@ -3,6 +3,7 @@
 mod agent;
 mod approval;
 mod budget;
+mod evidence;
 mod job;
 mod run;
 
@@ -57,6 +58,9 @@ pub fn sentence(event: &Event) -> String {
     let subject = &event.subject;
     if event.kind.starts_with("job.") {
         return job::sentence(event, body);
+    }
+    if let Some(told) = evidence::sentence(event, body) {
+        return told;
     }
     if event.kind.starts_with("run.") {
         return run_sentence(event, body);

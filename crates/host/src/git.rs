@@ -174,8 +174,12 @@ pub async fn attach_worktree(repository: &Path, path: &Path, branch: &str) -> Re
 
 /// The commit that a branch ends in; nothing when there is no such branch.
 pub async fn tip_of(repository: &Path, branch: &str) -> Result<Option<String>, Error> {
-    let name = format!("refs/heads/{branch}");
-    let answer = git(repository, &["rev-parse", "--verify", "--quiet", &name], ASK).await?;
+    commit_of(repository, &format!("refs/heads/{branch}")).await
+}
+
+/// The commit that a full name leads to; nothing when there is no such name.
+pub async fn commit_of(repository: &Path, name: &str) -> Result<Option<String>, Error> {
+    let answer = git(repository, &["rev-parse", "--verify", "--quiet", name], ASK).await?;
     let text = String::from_utf8_lossy(&answer.stdout).trim().to_owned();
     Ok((answer.success() && !text.is_empty()).then_some(text))
 }

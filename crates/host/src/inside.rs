@@ -60,3 +60,9 @@ pub fn read(folder: &Path, path: &str, most: u64) -> io::Result<Vec<u8>> {
     }
     Ok(bytes)
 }
+
+/// Whether this user may make files in a folder.
+pub fn may_write(folder: &Path) -> bool {
+    use rustix::fs::{Access, access};
+    access(folder, Access::WRITE_OK | Access::EXEC_OK).is_ok()
+}

@@ -285,7 +285,8 @@ pub(crate) struct NewRun {
     /// Which agent [default: the first one that can be started]
     #[arg(long, short)]
     pub(crate) agent: Option<String>,
-    /// The git repository to work for; the agent gets a worktree of its own [default: here]
+    /// What to work for: a git repository, of which the agent gets a worktree of its own, or a plain
+    /// folder, of which a snapshot is taken first [default: here]
     #[arg(long, short, value_name = "FOLDER")]
     pub(crate) target: Option<PathBuf>,
     /// How long it may work (20m, 2h) [default: as its agent has it, else 1h]
@@ -297,6 +298,20 @@ pub(crate) struct NewRun {
     /// Tokens of all classes together [default: as its agent has it, else without limit]
     #[arg(long, value_name = "NUMBER")]
     pub(crate) max_tokens: Option<u64>,
+    /// What must be found before its "done" is believed: changed, clean, commits:N, file:PATH,
+    /// command:LINE, tests, tool:NAME or none; can be given several times [default: something is
+    /// changed and committed, and the project's tests pass if it declares any]
+    #[arg(long, short, value_name = "CHECK")]
+    pub(crate) evidence: Vec<String>,
+    /// What it may cost, in US dollars
+    #[arg(long, value_name = "USD")]
+    pub(crate) budget: Option<f64>,
+    /// Give the agent the prompt as it is, and not as part of a task that names its evidence
+    #[arg(long)]
+    pub(crate) raw: bool,
+    /// Show nothing but a summary at the end, and end when a person is needed
+    #[arg(long, conflicts_with = "detach")]
+    pub(crate) headless: bool,
     /// Do not wait for the end
     #[arg(long, short)]
     pub(crate) detach: bool,
@@ -322,6 +337,8 @@ pub(crate) enum RunVerb {
         #[command(flatten)]
         json: Json,
     },
+    /// Show what a run's agent says and does, and on as it works
+    Log(RunLog),
     /// Cancel a run; its worktree stays
     Stop {
         /// The run's id, or its end
@@ -352,6 +369,43 @@ pub(crate) enum RunVerb {
         #[command(flatten)]
         json: Json,
     },
+    /// Make the checks of a run again, and show what they find
+    Verify {
+        /// The run's id, or its end
+        id: String,
+        /// Do not wait for the verdict
+        #[arg(long)]
+        no_wait: bool,
+        #[command(flatten)]
+        json: Json,
+    },
+    /// Show what a run changed, line by line
+    Diff {
+        /// The run's id, or its end
+        id: String,
+        /// Only which files, and how many lines
+        #[arg(long)]
+        stat: bool,
+        #[command(flatten)]
+        json: Json,
+    },
+    /// Put a target without git back as it was before the run; what you changed since stays
+    Undo {
+        /// The run's id, or its end
+        id: String,
+        /// Also what was changed after the run
+        #[arg(long)]
+        force: bool,
+        #[command(flatten)]
+        json: Json,
+    },
+    /// Throw a run's work away: worktree and branch go, and can be got back
+    Discard {
+        /// The run's id, or its end
+        id: String,
+        #[command(flatten)]
+        json: Json,
+    },
 }
 
 /// What a person answers a run.
@@ -363,6 +417,21 @@ pub(crate) enum RunAnswer {
     Fixed,
     /// Give it up
     Abort,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct RunLog {
+    /// The run's id, or its end
+    pub(crate) id: String,
+    /// Go on as the agent works; ends with the run
+    #[arg(long, short)]
+    pub(crate) follow: bool,
+    /// Only what is later than this event, as `--json` names it in `cursor`
+    #[arg(long, value_name = "CURSOR")]
+    pub(crate) after: Option<String>,
+    /// Print one JSON object per event
+    #[arg(long)]
+    pub(crate) json: bool,
 }
 
 #[derive(Debug, Subcommand)]

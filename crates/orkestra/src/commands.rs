@@ -17,6 +17,7 @@ mod doctor;
 mod down;
 mod effect;
 mod events;
+mod evidence;
 mod gate;
 mod health;
 mod import;

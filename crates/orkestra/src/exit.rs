@@ -34,6 +34,10 @@ pub(crate) enum Code {
     GateAsks = 11,
     /// `gate check`: it would be denied.
     GateDenies = 12,
+    /// The agent says it is done, and a check says that it is not.
+    Refuted = 13,
+    /// The run waits for a person.
+    NeedsPerson = 14,
 }
 
 impl From<Code> for ExitCode {

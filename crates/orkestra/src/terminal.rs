@@ -85,7 +85,8 @@ pub(crate) fn mark(word: &str) -> (&'static str, Color) {
         "reported" => ("⚑", Color::Grey),
         "starting" | "stopping" | "preparing" => ("◐", Color::Blue),
         "backing_off" => ("↻", Color::Amber),
-        "failed" => ("✗", Color::Red),
+        "verified" => ("✓", Color::Green),
+        "failed" | "refuted" => ("✗", Color::Red),
         _ => ("○", Color::Grey),
     }
 }

@@ -8,6 +8,7 @@ pub(crate) mod backup;
 mod config;
 mod daemon;
 mod effect;
+mod evidence;
 mod health;
 mod job;
 pub(crate) mod journal;
@@ -68,6 +69,11 @@ fn protected_routes() -> OpenApiRouter<App> {
         .routes(routes!(life::pause))
         .routes(routes!(life::resume))
         .routes(routes!(life::answer))
+        .routes(routes!(evidence::show))
+        .routes(routes!(evidence::verify))
+        .routes(routes!(evidence::diff))
+        .routes(routes!(evidence::undo))
+        .routes(routes!(evidence::discard))
         .routes(routes!(job::list))
         .routes(routes!(job::show))
         .routes(routes!(job::run))

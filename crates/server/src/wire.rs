@@ -4,6 +4,7 @@
 mod agent;
 mod approval;
 mod effect;
+mod evidence;
 mod job;
 mod life;
 mod money;
@@ -12,6 +13,7 @@ mod upkeep;
 pub use agent::*;
 pub use approval::*;
 pub use effect::*;
+pub use evidence::*;
 pub use job::*;
 pub use life::*;
 pub use money::*;
@@ -61,7 +63,7 @@ pub struct DaemonView {
 /// Something that waits for a person.
 #[derive(Debug, Clone, Serialize, Deserialize, ToSchema)]
 pub struct Need {
-    /// `unit_failed`, `run_failed`, `config_refused`, `store`, `effect_unknown`, `approval`, `alert`.
+    /// `unit_failed`, `run_failed`, `run_refuted`, `config_refused`, `store`, `effect_unknown`, `approval`, `alert`.
     pub kind: String,
     /// Which one.
     pub subject: String,
@@ -460,6 +462,12 @@ pub struct RunView {
     pub summary: Option<String>,
     /// What differs in the worktree, once it ended.
     pub files_changed: Option<Vec<FileView>>,
+    /// How many checks there are, and how they went.
+    pub checks: ChecksCount,
+    /// Whether the agent works in the target itself, since there is no git.
+    pub plain: bool,
+    /// What it may cost, in US dollars.
+    pub budget_usd: Option<f64>,
 }
 
 /// One event of a run's agent. The fields of the event stand beside the others.
@@ -490,6 +498,10 @@ pub struct RunDetail {
     pub limits: RunLimitsView,
     /// Tool calls that the gate denied, the newest 200, oldest first.
     pub violations: Vec<ViolationView>,
+    /// What is checked before its "done" is believed, and what was found.
+    pub evidence: EvidenceView,
+    /// What the agent was given, word by word; `null` while that is not known.
+    pub given: Option<String>,
     /// The same by command.
     pub cli: String,
 }
@@ -512,12 +524,23 @@ pub struct RunRequest {
     /// Which agent; the first one that can be started when none is named.
     #[serde(default)]
     pub agent: Option<String>,
-    /// The repository; the daemon's own folder when none is named.
+    /// The repository or folder, as an absolute path; the daemon's own folder when none is named.
     #[serde(default)]
     pub target: Option<String>,
     /// What it may use; what is not said is as its agent has it.
     #[serde(default)]
     pub limits: RunLimitsRequest,
+    /// What must be found before its "done" is believed: `changed`, `clean`, `commits:N`,
+    /// `file:PATH`, `command:LINE`, `tests`, `tool:NAME`, or `none`; without it what the project
+    /// asks for, else the default (docs/evidence.md).
+    #[serde(default)]
+    pub evidence: Vec<String>,
+    /// Whether the agent is given the prompt as it is, not as part of a task.
+    #[serde(default)]
+    pub raw: bool,
+    /// What it may cost, in US dollars.
+    #[serde(default)]
+    pub budget_usd: Option<f64>,
 }
 
 /// An agent.

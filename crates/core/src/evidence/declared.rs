@@ -59,6 +59,17 @@ pub fn declared(folder: &Folder) -> Option<Declared> {
         .or_else(|| python(folder))
 }
 
+/// What one file declares, whatever the others do.
+pub fn declared_in(folder: &Folder, file: &str) -> Option<Declared> {
+    match file {
+        ".orkestra.yaml" => own(folder),
+        "package.json" => node(folder),
+        "Cargo.toml" => cargo(folder),
+        "pyproject.toml" => python(folder),
+        _ => make(folder),
+    }
+}
+
 fn own(folder: &Folder) -> Option<Declared> {
     let line = folder.own.as_deref()?.trim();
     (!line.is_empty()).then(|| Declared {

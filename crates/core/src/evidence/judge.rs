@@ -18,10 +18,11 @@ pub struct Facts {
     pub commits: Looked<u32>,
     /// The agent's calls by the tool's name.
     pub tools: BTreeMap<String, ToolFacts>,
-    /// The files that are asked for, by path.
+    /// The files that are asked for, by the check as it is written.
     pub files: BTreeMap<String, Looked<FileFacts>>,
-    /// The project's declaration of its tests, as it is now.
-    pub tests_text: Looked<String>,
+    /// What the file that declared the project's tests says of them now; nothing when it says
+    /// nothing any more.
+    pub tests_text: Looked<Option<String>>,
 }
 
 impl Facts {
@@ -85,12 +86,12 @@ pub fn judge(check: &Check, facts: &Facts, ran: Option<&Ran>) -> (bool, String) 
         Check::Clean => clean(facts),
         Check::Commits { at_least } => commits(facts, *at_least),
         Check::File { path, contains, sha256 } => {
-            file(facts, path, contains.as_deref(), sha256.as_deref())
+            file(facts, check, path, contains.as_deref(), sha256.as_deref())
         }
         Check::Tool { name } => tool(facts, name),
         Check::Command { line, limit_ms } => command(line, *limit_ms, ran),
         Check::Tests { line, declared_in, text, limit_ms } => match &facts.tests_text {
-            Ok(now) if now == text => command(line, *limit_ms, ran),
+            Ok(Some(now)) if now == text => command(line, *limit_ms, ran),
             Ok(_) => Ok((
                 false,
                 format!(
@@ -141,11 +142,12 @@ fn commits(facts: &Facts, at_least: u32) -> Looked<(bool, String)> {
 
 fn file(
     facts: &Facts,
+    check: &Check,
     path: &str,
     contains: Option<&str>,
     sha256: Option<&str>,
 ) -> Looked<(bool, String)> {
-    let Some(found) = facts.files.get(path) else {
+    let Some(found) = facts.files.get(&check.to_string()) else {
         return Err(format!("nobody looked at {path}."));
     };
     let found = found.as_ref().map_err(Clone::clone)?;

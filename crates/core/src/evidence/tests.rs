@@ -22,14 +22,15 @@ fn facts() -> Facts {
             ("Bash".to_owned(), ToolFacts { called: 1, failed: 1 }),
         ]),
         files: BTreeMap::from([
+            ("file:a".to_owned(), Ok(FileFacts { exists: true, ..FileFacts::default() })),
             (
-                "a".to_owned(),
-                Ok(FileFacts { exists: true, contains: false, sha256: Some("0".repeat(64)) }),
+                "file:a#contains=x".to_owned(),
+                Ok(FileFacts { exists: true, ..FileFacts::default() }),
             ),
-            ("none".to_owned(), Ok(FileFacts::default())),
-            ("odd".to_owned(), Err("permission denied".to_owned())),
+            ("file:none".to_owned(), Ok(FileFacts::default())),
+            ("file:odd".to_owned(), Err("permission denied".to_owned())),
         ]),
-        tests_text: Ok(String::new()),
+        tests_text: Ok(Some(String::new())),
     }
 }
 
@@ -213,10 +214,11 @@ fn an_agent_that_changes_the_test_command_has_not_passed() {
         text: "vitest run".into(),
         limit_ms: 1_000,
     };
-    let now = |text: &str| Facts { tests_text: Ok(text.to_owned()), ..facts() };
+    let now = |text: &str| Facts { tests_text: Ok(Some(text.to_owned())), ..facts() };
     assert!(judge(&check, &now("vitest run"), Some(&Ran::Code(0))).0);
     let (passed, detail) = judge(&check, &now("true"), Some(&Ran::Code(0)));
     assert!(!passed && detail.contains("package.json"), "{detail}");
+    assert!(!judge(&check, &Facts { tests_text: Ok(None), ..facts() }, Some(&Ran::Code(0))).0);
 }
 
 #[test]

@@ -22,7 +22,8 @@ pub struct Moment<'a> {
 /// What follows from somebody asking for a run.
 pub fn create(run: Run, actor: &str) -> RunDecision {
     let body = json!({"agent": run.agent, "kind": run.kind, "prompt": run.prompt,
-        "target": run.target});
+        "target": run.target, "evidence": run.evidence.wanted, "raw": run.raw,
+        "budget_usd": run.budget_usd});
     let event = draft(&run, "run.created", actor, body).because(Cause::Root);
     let orders = vec![RunOrder::Prepare];
     RunDecision {
@@ -50,7 +51,10 @@ impl Run {
             moment,
         };
         let changes = match input {
-            RunInput::Prepared { worktree } => turn.prepared(worktree),
+            RunInput::Prepared { worktree, contract, given } => {
+                turn.prepared(worktree, contract, given)
+            }
+            RunInput::Check(input) => turn.check(input),
             RunInput::Refused { why } => turn.refused(why),
             RunInput::Started { instance, pid, adopted } => turn.started(instance, pid, adopted),
             RunInput::Streamed { instance, records, offset } => {

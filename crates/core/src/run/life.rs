@@ -5,6 +5,7 @@ use super::{
     Attempt, Begun, ChangedFile, Fault, GO_ON, Limit, RunOrder, RunState, Streamed, Then, Trouble,
     Wait, Worktree,
 };
+use crate::evidence::Contract;
 use crate::id::InstanceId;
 use crate::unit::Exit;
 use serde_json::json;
@@ -13,12 +14,20 @@ use serde_json::json;
 const OUTPUT_CAP: &str = "output_cap";
 
 impl Turn<'_, '_> {
-    pub(super) fn prepared(&mut self, worktree: Worktree) -> bool {
+    pub(super) fn prepared(
+        &mut self,
+        worktree: Worktree,
+        contract: Contract,
+        given: String,
+    ) -> bool {
         if self.out.run.state != RunState::Preparing {
             return false;
         }
-        self.event("run.prepared", "daemon", json!({"worktree": worktree}));
+        let body = json!({"worktree": worktree, "evidence": contract});
+        self.event("run.prepared", "daemon", body);
         self.out.run.worktree = Some(worktree);
+        self.out.run.evidence.contract = Some(contract);
+        self.out.run.given = Some(given);
         self.begin(Begun::First, false, None);
         true
     }
@@ -68,6 +77,9 @@ impl Turn<'_, '_> {
         run.exit = None;
         run.silent_since = None;
         run.after_result = false;
+        // What was found of an earlier attempt says nothing about this one.
+        run.evidence.results.clear();
+        run.evidence.verdict = None;
         self.become_state(RunState::Starting { instance });
         self.out.orders.push(RunOrder::Launch { instance });
     }
@@ -195,7 +207,7 @@ impl Turn<'_, '_> {
             // What was refused may be given, and then the work is not done yet.
             match trouble.filter(|trouble| trouble.changes.is_some()) {
                 Some(trouble) => self.recover(trouble),
-                None => self.finish(RunState::Reported),
+                None => self.reported(),
             }
             return;
         }
@@ -266,8 +278,8 @@ impl Turn<'_, '_> {
                 self.become_state(RunState::Stopping { instance, pid, then });
                 true
             }
+            RunState::Reported => self.give_checks_up(),
             RunState::Stopping { .. }
-            | RunState::Reported
             | RunState::Verified
             | RunState::Refuted { .. }
             | RunState::Failed { .. }

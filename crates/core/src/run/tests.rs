@@ -55,6 +55,10 @@ fn run() -> Run {
         conversation_told: false,
         after_result: false,
         tokens_before: 0,
+        evidence: crate::evidence::Evidence::default(),
+        raw: false,
+        budget_usd: None,
+        given: None,
     }
 }
 
@@ -78,8 +82,10 @@ fn prepared() -> RunInput {
         branch: "b".to_owned(),
         base: "c".to_owned(),
         uncommitted: 0,
+        snapshot: None,
     };
-    RunInput::Prepared { worktree }
+    let (contract, given) = (crate::evidence::Contract::default(), "do it".to_owned());
+    RunInput::Prepared { worktree, contract, given }
 }
 
 fn started(number: u128, adopted: bool) -> RunInput {
@@ -211,6 +217,8 @@ fn check(before: &Run, decision: &RunDecision) {
                 assert!(matches!(after.state, RunState::Suspended { .. }));
             }
             RunOrder::Release { instance } => assert_ne!(after.instance(), Some(*instance)),
+            RunOrder::Check { .. } => assert!(after.evidence.checking),
+            RunOrder::GiveChecksUp => assert!(!after.evidence.checking),
             RunOrder::Prepare => panic!("it is prepared when it is made"),
         }
     }
@@ -256,6 +264,8 @@ fn follows(from: &str, input: RunInput) -> String {
             RunOrder::Freeze { instance } => format!("freeze{}", instance.uuid().as_u128()),
             RunOrder::Thaw { instance } => format!("thaw{}", instance.uuid().as_u128()),
             RunOrder::Release { instance } => format!("release{}", instance.uuid().as_u128()),
+            RunOrder::Check { round } => format!("check{round}"),
+            RunOrder::GiveChecksUp => "no checks".to_owned(),
             RunOrder::Wake { .. } => "wake".to_owned(),
             RunOrder::Limit { .. } => "limit".to_owned(),
         })

@@ -2,6 +2,7 @@
 
 use super::say;
 use super::trouble::{Place, Signs};
+use crate::evidence::End;
 use crate::instance::{
     Orders, await_release, describe, exit_of, failed_start, lost_exit, obey, stop_leftovers,
 };
@@ -10,9 +11,8 @@ use crate::secret::Secrets;
 use orkestra_agents::{Adapter, Kind, ProcessExit};
 use orkestra_core::agent::AgentEvent;
 use orkestra_core::id::{InstanceId, RunId};
-use orkestra_core::run::{ChangedFile, Limits, RunInput, Streamed, Trouble, Worktree};
+use orkestra_core::run::{Limits, RunInput, Streamed, Trouble};
 use orkestra_core::unit::Exit;
-use orkestra_host::git;
 use orkestra_host::instance::{InstanceEvent, InstanceEvents, InstanceHandle};
 use orkestra_host::raw::{RawItem, RawReader};
 use orkestra_host::sample::Sampler;
@@ -37,7 +37,7 @@ pub(super) struct Actor {
     /// Away while a blocking thread reads with it.
     pub(super) reader: Option<RawReader>,
     pub(super) stderr: PathBuf,
-    pub(super) worktree: Option<Worktree>,
+    pub(super) end: End,
     pub(super) outbox: mpsc::Sender<Message>,
     pub(super) orders: Orders,
     pub(super) world: Arc<dyn crate::world::World>,
@@ -266,26 +266,10 @@ impl Actor {
             instance: self.instance,
             exit,
             records,
-            files: self.changed_files().await,
+            files: self.end.files().await,
             trouble: trouble.map(|trouble| self.harmless(trouble)),
         };
         say(&self.outbox, self.id, input).await;
-    }
-
-    async fn changed_files(&mut self) -> Option<Vec<ChangedFile>> {
-        let worktree = self.worktree.as_ref()?;
-        match git::changed_since(Path::new(&worktree.path), &worktree.base).await {
-            Ok(files) => Some(
-                files
-                    .into_iter()
-                    .map(|file| ChangedFile { path: file.path, status: file.status })
-                    .collect(),
-            ),
-            Err(error) => {
-                tracing::warn!(run = %self.id, %error, "The worktree's changes cannot be listed.");
-                None
-            }
-        }
     }
 }
 

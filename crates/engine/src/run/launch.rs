@@ -4,6 +4,7 @@
 use super::story;
 use super::trouble::make_writable;
 use super::{GRACE, Runs, attempt_folder, say};
+use crate::evidence::place;
 use crate::instance::describe;
 use crate::tasks::TaskKind;
 use crate::vendor;
@@ -81,6 +82,8 @@ impl Runs {
         let mut env = invocation.environment(self.actors.options.env.iter().cloned());
         env.insert("ORKESTRA_RUN".to_owned(), run.id.to_string());
         env.insert("ORKESTRA_ATTEMPT".to_owned(), run.attempt_number().to_string());
+        let charter = place::charter(&self.actors.options.home, run.id);
+        env.insert("ORKESTRA_CHARTER".to_owned(), charter.to_string_lossy().into_owned());
         Ok(Launch {
             name: format!("run-{}", run.id.short()),
             instance: instance.to_string(),
@@ -121,7 +124,7 @@ fn request_of(run: &Run, instance: InstanceId, worktree: &Path) -> RunRequest {
     let resume = attempt.filter(|attempt| attempt.resume).map(|attempt| attempt.session_id.clone());
     let say = attempt.and_then(|attempt| attempt.say.clone());
     RunRequest {
-        prompt: say.unwrap_or_else(|| run.prompt.clone()),
+        prompt: say.or_else(|| run.given.clone()).unwrap_or_else(|| run.prompt.clone()),
         // One that goes on has the vendor's id, which need not be a UUID.
         session_id: run.session_id.parse().unwrap_or_else(|_| instance.uuid()),
         worktree: worktree.to_owned(),

@@ -1,8 +1,8 @@
 //! `orkestra run …`.
 
 use super::life::{self, Word};
-use super::{Context, Outcome, encode, events, status};
-use crate::cli::{NewRun, Run, RunVerb};
+use super::{Context, Outcome, encode, events, evidence, status};
+use crate::cli::{NewRun, Run, RunLog, RunVerb};
 use crate::exit::{Code, Failure};
 use crate::terminal::{self, Color, harmless, paint, shorten, state};
 use orkestra_server::client::Client;
@@ -48,6 +48,17 @@ pub(super) async fn run(context: Context, args: Run) -> Outcome {
         Some(RunVerb::Answer { id, answer, json }) => {
             life::say(&context, &id, Word::Answer(answer), json.json).await
         }
+        Some(RunVerb::Log(args)) => log(context, args).await,
+        Some(RunVerb::Verify { id, no_wait, json }) => {
+            evidence::verify(context, &id, no_wait, json.json).await
+        }
+        Some(RunVerb::Diff { id, stat, json }) => {
+            evidence::diff(context, &id, stat, json.json).await
+        }
+        Some(RunVerb::Undo { id, force, json }) => {
+            evidence::undo(context, &id, force, json.json).await
+        }
+        Some(RunVerb::Discard { id, json }) => evidence::discard(context, &id, json.json).await,
     }
 }
 
@@ -74,6 +85,9 @@ async fn begin(context: Context, args: NewRun) -> Outcome {
         agent: args.agent,
         target: Some(target.to_string_lossy().into_owned()),
         limits,
+        evidence: args.evidence,
+        raw: args.raw,
+        budget_usd: args.budget,
     };
     // The key makes one run of a request that is sent twice because its answer was lost.
     let key = uuid::Uuid::now_v7().to_string();
@@ -86,60 +100,129 @@ async fn begin(context: Context, args: NewRun) -> Outcome {
         }
         return Ok(Code::Success);
     }
-    if !args.json {
+    if !args.json && !args.headless {
         terminal::complain(&format!(
             "Run {} by {}. Ctrl-C leaves it running; orkestra run stop {} cancels it.",
             run.short, run.agent, run.short
         ));
     }
-    watch(&client, &run.id, args.json).await
-}
-
-/// Shows a run to its end, whatever happens to the daemon meanwhile.
-async fn watch(client: &Client, id: &str, json: bool) -> Outcome {
-    let filter = format!("&subject={}", encode(id));
-    let mut ended: Option<String> = None;
-    let mut each = |event: &EventView| {
-        let open = if json {
-            serde_json::to_string(event).is_ok_and(|line| terminal::print(&line))
-        } else {
-            tell(&event.kind, event.body.as_ref().and_then(Value::as_object))
-        };
-        if event.kind == "run.ended" {
-            let word =
-                event.body.as_ref().and_then(|body| body.get("state")).and_then(Value::as_str);
-            ended = Some(word.unwrap_or_default().to_owned());
+    let show = match (args.headless, args.json) {
+        (true, _) => Show::Nothing,
+        (false, true) => Show::Json,
+        (false, false) => Show::Words,
+    };
+    watch(&client, &run.id, show, None).await?;
+    let detail: RunDetail = client.get(&format!("/api/v1/runs/{}", encode(&run.id))).await?;
+    let code = evidence::code_of(&detail.run);
+    match show {
+        Show::Json => {}
+        Show::Nothing if args.json => {
+            terminal::print_json(&detail.run);
         }
-        open && event.kind != "run.ended"
-    };
-    // What happened before we listen is read first, and the rest follows from there.
-    let page: JournalPage =
-        client.get(&format!("/api/v1/journal?order=asc&limit=1000{filter}")).await?;
-    let mut open = true;
-    for event in &page.events {
-        open = open && each(event);
+        Show::Nothing => {
+            terminal::print(&summary(&detail));
+        }
+        Show::Words => terminal::complain(&summary(&detail)),
     }
-    let mut cursor = match page.events.last() {
-        Some(last) => last.cursor.clone(),
-        None => page.cursor.clone(),
-    };
-    if open {
-        events::follow(client, &filter, &mut cursor, &mut each).await?;
-    }
-    match ended.as_deref() {
-        Some("reported") => {}
-        Some(_) => return finish(client, id, json, Code::RunFailed).await,
-        None => return Ok(Code::Success),
-    }
-    finish(client, id, json, Code::Success).await
-}
-
-async fn finish(client: &Client, id: &str, json: bool, code: Code) -> Outcome {
-    if !json {
-        let detail: RunDetail = client.get(&format!("/api/v1/runs/{}", encode(id))).await?;
-        terminal::complain(&summary(&detail.run));
+    if code == Code::NeedsPerson {
+        let short = &detail.run.short;
+        terminal::complain(&format!(
+            "It waits for a person; it goes on when it has its answer: orkestra run show {short}"
+        ));
     }
     Ok(code)
+}
+
+/// What is shown while a run works.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Show {
+    /// What its agent says and does.
+    Words,
+    /// Every event.
+    Json,
+    /// Nothing; nobody is there, so it is watched only until it needs somebody.
+    Nothing,
+}
+
+/// Shows a run to its end, whatever happens to the daemon meanwhile; from its beginning, or from
+/// what is later than a place.
+async fn watch(
+    client: &Client,
+    id: &str,
+    show: Show,
+    after: Option<String>,
+) -> Result<(), Failure> {
+    let filter = format!("&subject={}", encode(id));
+    let mut each = |event: &EventView| {
+        let body = event.body.as_ref().and_then(Value::as_object);
+        let open = match show {
+            Show::Json => serde_json::to_string(event).is_ok_and(|line| terminal::print(&line)),
+            Show::Words => tell(&event.kind, body),
+            Show::Nothing => !needs_a_person(&event.kind, body),
+        };
+        open && event.kind != "run.ended"
+    };
+    let mut cursor = match after {
+        Some(cursor) => cursor,
+        // What happened before we listen is read first, and the rest follows from there.
+        None => {
+            let page = first(client, &filter).await?;
+            if !page.events.iter().all(&mut each) {
+                return Ok(());
+            }
+            page.events.last().map_or(page.cursor, |last| last.cursor.clone())
+        }
+    };
+    events::follow(client, &filter, &mut cursor, &mut each).await
+}
+
+/// The beginning of what is in the journal about a run.
+async fn first(client: &Client, filter: &str) -> Result<JournalPage, Failure> {
+    Ok(client.get(&format!("/api/v1/journal?order=asc&limit=1000{filter}")).await?)
+}
+
+/// Whether nothing more happens until a person says something.
+fn needs_a_person(kind: &str, body: Option<&Map<String, Value>>) -> bool {
+    match kind {
+        "run.waiting" => true,
+        "run.suspended" => {
+            // What goes on at a time needs nobody.
+            body.and_then(|body| body.get("until")).is_none_or(Value::is_null)
+        }
+        _ => false,
+    }
+}
+
+async fn log(context: Context, args: RunLog) -> Outcome {
+    let client = context.client()?;
+    let detail: RunDetail = client.get(&format!("/api/v1/runs/{}", encode(&args.id))).await?;
+    let show = if args.json { Show::Json } else { Show::Words };
+    // One that is over and was seen to its end has nothing more to tell.
+    if args.follow && (detail.run.ended_at.is_none() || args.after.is_none()) {
+        watch(&client, &detail.run.id, show, args.after).await?;
+        return Ok(Code::Success);
+    }
+    let filter = format!("&subject={}", encode(&detail.run.id));
+    let mut cursor = args.after.clone();
+    loop {
+        let after = cursor.map(|cursor| format!("&after={}", encode(&cursor))).unwrap_or_default();
+        let path = format!("/api/v1/journal?order=asc&limit=1000{filter}{after}");
+        let page: JournalPage = client.get(&path).await?;
+        for event in &page.events {
+            let body = event.body.as_ref().and_then(Value::as_object);
+            let open = match show {
+                Show::Json => serde_json::to_string(event).is_ok_and(|line| terminal::print(&line)),
+                Show::Words | Show::Nothing => tell(&event.kind, body),
+            };
+            if !open {
+                return Ok(Code::Success);
+            }
+        }
+        match page.events.last() {
+            Some(last) if page.events.len() == 1000 => cursor = Some(last.cursor.clone()),
+            _ => return Ok(Code::Success),
+        }
+    }
 }
 
 fn text<'a>(body: &'a Map<String, Value>, key: &str) -> &'a str {
@@ -176,13 +259,19 @@ fn tell(kind: &str, body: Option<&Map<String, Value>>) -> bool {
         }
         "run.paused" => paint(Color::Amber, "… paused"),
         "run.resumed" => paint(Color::Green, "… resumed"),
+        "run.checked" => {
+            let passed = body.get("passed") == Some(&Value::Bool(true));
+            let mark = if passed { paint(Color::Green, "✓") } else { paint(Color::Red, "✗") };
+            format!("{mark} {}  {}", harmless(text(body, "check")), harmless(text(body, "detail")))
+        }
         "run.raw" => paint(Color::Grey, &format!("· {}", shorten(text(body, "preview"), 160))),
         _ => return true,
     };
     terminal::print(&line)
 }
 
-fn summary(run: &RunView) -> String {
+fn summary(detail: &RunDetail) -> String {
+    let run = &detail.run;
     let mut lines = vec![format!("{}  {}", state(&run.state), run.why)];
     if let Some(usage) = &run.usage {
         let cost = usage.cost_usd.map(|usd| format!(", ${usd:.4}")).unwrap_or_default();
@@ -191,8 +280,15 @@ fn summary(run: &RunView) -> String {
             usage.fresh_input, usage.cache_read, usage.cache_write, usage.output
         ));
     }
+    if !detail.evidence.checks.is_empty() || run.state == "reported" {
+        lines.push(evidence::shown(&detail.evidence));
+    }
     if let Some(worktree) = &run.worktree {
-        lines.push(format!("worktree  {worktree}"));
+        let word = if run.plain { "folder  " } else { "worktree" };
+        lines.push(format!("{word}  {worktree}"));
+    }
+    if let Some(branch) = &run.branch {
+        lines.push(format!("branch    {branch}"));
     }
     if let Some(count) = run.uncommitted.filter(|count| *count > 0) {
         lines.push(format!(
@@ -209,6 +305,9 @@ fn show(detail: &RunDetail) {
     let run = &detail.run;
     terminal::print(&format!("Run {}  {}  {}", run.short, run.agent, run.created_at));
     terminal::print(&format!("> {}\n", harmless(&run.prompt)));
+    if let Some(given) = detail.given.as_ref().filter(|given| **given != run.prompt) {
+        terminal::print(&paint(Color::Grey, &format!("It was given:\n{}", harmless(given))));
+    }
     if detail.stream_cut {
         terminal::complain(&format!(
             "(the beginning is left out; orkestra events --subject {} has all)",
@@ -222,5 +321,5 @@ fn show(detail: &RunDetail) {
             return;
         }
     }
-    terminal::print(&format!("\n{}", summary(run)));
+    terminal::print(&format!("\n{}", summary(detail)));
 }

@@ -87,7 +87,7 @@ fn wait_over(home: &Home, id: &str) -> Value {
 
 /// What `write-file.json` makes of a run must be told once in `run show` and once in the journal.
 fn check(home: &Home, target: &Path, run: &Value) {
-    assert_eq!(run["state"], "reported", "{run:#}");
+    assert_eq!(run["state"], "verified", "{run:#}");
     assert_eq!(run["kind"], "claude");
     assert_eq!(run["raw_lines"], 0, "everything was understood: {run:#}");
     let stream = run["stream"].as_array().expect("a stream");
@@ -136,7 +136,7 @@ fn check(home: &Home, target: &Path, run: &Value) {
     let worktree = Path::new(run["worktree"].as_str().expect("a worktree"));
     let file = std::fs::read_to_string(worktree.join("hello.txt")).expect("the file");
     assert_eq!(file, "hello from the fake model\n");
-    assert_eq!(run["files_changed"], json!([{"path": "hello.txt", "status": "?"}]));
+    assert_eq!(run["files_changed"], json!([{"path": "hello.txt", "status": "A"}]));
     assert!(!target.join("hello.txt").exists());
     assert_eq!(git(home, target, &["status", "--porcelain"]), "");
     home.wait("no process", || home.processes().is_empty().then_some(()));

@@ -21,6 +21,7 @@ mod container;
 mod contract;
 mod effects;
 mod gate;
+mod evidence;
 mod guard;
 mod health;
 mod import;

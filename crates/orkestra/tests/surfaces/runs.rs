@@ -24,7 +24,7 @@ fn with_agent(command: &str, env: &[(&str, &str)]) -> (Home, PathBuf) {
 
 fn begin(home: &Home, target: &Path, prompt: &str) -> String {
     let target = target.display().to_string();
-    let run = home.json(&["run", prompt, "--target", &target, "--detach"]);
+    let run = home.json(&["run", prompt, "--target", &target, "--evidence", "none", "--detach"]);
     run["id"].as_str().expect("an id").to_owned()
 }
 
@@ -99,7 +99,7 @@ fn a_run_works_in_a_worktree_of_its_own_and_tells_everything_once() {
     assert_eq!(list["runs"].as_array().map(Vec::len), Some(1), "{list}");
     let short = list["runs"][0]["short"].as_str().expect("a short id").to_owned();
     let run = home.json(&["run", "show", &short]);
-    assert_eq!(run["state"], "reported", "{run}");
+    assert_eq!(run["state"], "verified", "{run}");
     assert_eq!(
         (&run["agent"], &run["kind"], &run["prompt"]),
         (&json!("helper"), &json!("script"), &json!("make a file"))
@@ -108,7 +108,7 @@ fn a_run_works_in_a_worktree_of_its_own_and_tells_everything_once() {
     assert_eq!(run["summary"], "done");
     assert_eq!(run["uncommitted"], 1, "the person is told what the agent did not see");
     assert_eq!(run["raw_lines"], 2, "lines that were not understood are counted: {run}");
-    assert_eq!(run["files_changed"], json!([{"path": "made.txt", "status": "?"}]), "{run}");
+    assert_eq!(run["files_changed"], json!([{"path": "made.txt", "status": "A"}]), "{run}");
     assert_eq!(run["pid"], Value::Null);
     assert_eq!(texts(&run), ["prompt of 11 bytes", "event 1", "event 2", "event 3", "event 4"]);
     stream_is_journal(&home, &run);
@@ -284,21 +284,16 @@ fn without_an_agent_it_says_what_was_looked_for_and_how_to_get_one() {
 }
 
 #[test]
-fn a_target_that_is_no_repository_is_refused_with_the_way_to_make_it_one() {
+fn a_repository_without_a_commit_is_refused_with_the_way_to_make_one() {
     let agent = fake("fake-agent");
     let (home, _) = with_agent(&agent, &[]);
     let plain = home.dir.join("plain");
-    let empty = home.dir.join("empty");
     std::fs::create_dir(&plain).expect("a folder");
-    std::fs::create_dir(&empty).expect("a folder");
-    git(&home, &empty, &["init", "--quiet"]);
-    for folder in [plain, empty, home.dir.join("nowhere")] {
-        let folder = folder.display().to_string();
-        let said = home.fails(&["run", "anything", "--target", &folder], 4);
-        assert!(said.contains(&folder), "{said}");
-        assert!(said.contains("git") && said.contains("commit"), "{said}");
-    }
-    assert!(home.events("run.*").is_empty());
+    git(&home, &plain, &["init", "--quiet"]);
+    let shown = plain.display().to_string();
+    let said = home.fails(&["run", "anything", "--target", &shown], 4);
+    assert!(said.contains("ORK-0501") && said.contains("commit -m start"), "{said}");
+    assert_eq!(home.json(&["run", "list"])["runs"], json!([]));
 }
 
 #[test]
@@ -306,7 +301,7 @@ fn one_idempotency_key_is_one_run_however_often_and_at_once_it_is_sent() {
     let agent = fake("fake-agent");
     let (home, target) = with_agent(&agent, &[]);
     let bearer = format!("Bearer {}", home.token());
-    let body = json!({"prompt": "once", "target": target}).to_string();
+    let body = json!({"prompt": "once", "target": target, "evidence": ["none"]}).to_string();
     let ask = |key: &str| {
         let headers = [("Authorization", bearer.as_str()), ("Idempotency-Key", key)];
         let reply = home.http("POST", "/api/v1/runs", &headers, &body);
@@ -433,7 +428,7 @@ fn a_run_that_was_refused_since_nothing_could_be_written_does_not_appear_later()
     let agent = fake("fake-agent");
     let (mut home, target) = with_agent(&agent, &[]);
     let bearer = format!("Bearer {}", home.token());
-    let body = json!({"prompt": "once", "target": target}).to_string();
+    let body = json!({"prompt": "once", "target": target, "evidence": ["none"]}).to_string();
     let headers = [("Authorization", bearer.as_str()), ("Idempotency-Key", "the-key")];
     let ask = |home: &Home| home.http("POST", "/api/v1/runs", &headers, &body);
     // Another program holds the database, so the daemon cannot write for a while.

@@ -186,15 +186,18 @@ fn needs(app: &App, units: &[Unit], runs: &[Run]) -> Vec<Need> {
     let now = app.engine.now().at;
     for run in runs {
         let Some(ended) = run.ended_at else { continue };
-        if let RunState::Failed { why } = &run.state
-            && now.duration_since(ended).as_millis() < RUN_NEEDS_MS
-        {
+        let (kind, why, verb) = match &run.state {
+            RunState::Failed { why } => ("run_failed", why, "show"),
+            RunState::Refuted { why } => ("run_refuted", why, "diff"),
+            _ => continue,
+        };
+        if now.duration_since(ended).as_millis() < RUN_NEEDS_MS {
             needs.push(Need {
-                kind: "run_failed".to_owned(),
+                kind: kind.to_owned(),
                 subject: run.id.to_string(),
                 title: why.clone(),
                 since: Some(ended.to_string()),
-                action: format!("orkestra run show {}", run.id.short()),
+                action: format!("orkestra run {verb} {}", run.id.short()),
             });
         }
     }

@@ -5,14 +5,15 @@ use crate::extract::{Body, Path, Query};
 use crate::guard::Actor;
 use crate::listen::App;
 use crate::wire::{
-    AttemptView, FileView, RunDetail, RunEvent, RunLimitsView, RunList, RunRequest, RunView,
-    UsageView, WaitView,
+    AttemptView, ChecksCount, EvidenceView, FileView, RunDetail, RunEvent, RunLimitsView, RunList,
+    RunRequest, RunView, UsageView, WaitView,
 };
 use axum::Json;
 use axum::extract::State;
 use axum::http::{HeaderMap, StatusCode};
+use orkestra_core::evidence::Wanted;
 use orkestra_core::id::RunId;
-use orkestra_core::run::{LimitsSpec, Run};
+use orkestra_core::run::{LimitsSpec, Run, Worktree};
 use orkestra_engine::NewRun;
 use orkestra_store::{Filter, RunRow};
 use serde::Deserialize;
@@ -34,6 +35,7 @@ pub(super) fn read_row(row: &RunRow) -> Result<Run, Problem> {
 
 pub(crate) fn view_of(run: &Run) -> RunView {
     let worktree = run.worktree.as_ref();
+    let branch = worktree.filter(|worktree| !worktree.is_plain());
     RunView {
         id: run.id.to_string(),
         short: run.id.short(),
@@ -44,8 +46,8 @@ pub(crate) fn view_of(run: &Run) -> RunView {
         prompt: run.prompt.clone(),
         target: run.target.clone(),
         worktree: worktree.map(|worktree| worktree.path.clone()),
-        branch: worktree.map(|worktree| worktree.branch.clone()),
-        uncommitted: worktree.map(|worktree| worktree.uncommitted),
+        branch: branch.map(|worktree| worktree.branch.clone()),
+        uncommitted: branch.map(|worktree| worktree.uncommitted),
         created_at: run.created_at.to_string(),
         started_at: run.started_at.map(|at| at.to_string()),
         ended_at: run.ended_at.map(|at| at.to_string()),
@@ -72,6 +74,9 @@ pub(crate) fn view_of(run: &Run) -> RunView {
                 .map(|file| FileView { path: file.path.clone(), status: file.status.clone() })
                 .collect()
         }),
+        checks: ChecksCount::from(&run.evidence),
+        plain: worktree.is_some_and(Worktree::is_plain),
+        budget_usd: run.budget_usd,
     }
 }
 
@@ -140,6 +145,12 @@ pub(crate) async fn create(
             "the prompt is longer than {PROMPT_BYTES_MAX} bytes"
         )));
     }
+    if request.budget_usd.is_some_and(|usd| !usd.is_finite() || usd <= 0.0) {
+        return Err(Problem::bad_request("the budget must be more than 0"));
+    }
+    for item in &request.evidence {
+        item.parse::<Wanted>().map_err(|error| Problem::bad_request(error.to_string()))?;
+    }
     let target = match request.target {
         Some(target) if PathBuf::from(&target).is_absolute() => PathBuf::from(target),
         Some(_) => return Err(Problem::bad_request("the target must be an absolute path")),
@@ -157,6 +168,9 @@ pub(crate) async fn create(
             tokens: request.limits.tokens,
             ..LimitsSpec::default()
         },
+        evidence: request.evidence,
+        raw: request.raw,
+        budget_usd: request.budget_usd,
     };
     let run = app.engine.create_run(new, actor.0).await?;
     Ok((StatusCode::CREATED, Json(view_of(&run))))
@@ -211,8 +225,19 @@ pub(crate) async fn show(
     let attempts = run.attempts.iter().map(AttemptView::from).collect();
     let limits = RunLimitsView::of(&run, app.engine.now().at);
     let violations = super::life::violations(&app, run.id).await?;
+    let (evidence, given) = (EvidenceView::from(&run.evidence), run.given.clone());
     let run = view_of(&run);
-    Ok(Json(RunDetail { run, stream, stream_cut, attempts, limits, violations, cli }))
+    Ok(Json(RunDetail {
+        run,
+        stream,
+        stream_cut,
+        attempts,
+        limits,
+        violations,
+        evidence,
+        given,
+        cli,
+    }))
 }
 
 /// Cancels a run; its processes are ended, its worktree stays.

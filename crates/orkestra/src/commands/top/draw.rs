@@ -174,7 +174,9 @@ fn needs(pen: &mut Pen<'_>, status: &StatusView, area: Rect, y: u16) -> u16 {
     let amber = pen.style(Color::Amber);
     for (index, need) in all.iter().take(most).enumerate() {
         let subject = match need.kind.as_str() {
-            "run_failed" => need.subject.rsplit('-').next().unwrap_or(&need.subject),
+            "run_failed" | "run_refuted" => {
+                need.subject.rsplit('-').next().unwrap_or(&need.subject)
+            }
             // Its title names what it is about.
             "alert" => "alert",
             _ => &need.subject,
