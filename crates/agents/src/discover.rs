@@ -73,6 +73,12 @@ pub fn native(kind: Kind, real: &Path) -> Vec<PathBuf> {
     places.iter().flat_map(|place| systems.map(|system| program(place, system))).collect()
 }
 
+/// The agent that a name like `script:/path/to/program` means without any configuration.
+pub fn by_path(name: &str) -> Option<AgentSpec> {
+    let path = name.strip_prefix("script:").filter(|path| path.starts_with('/'))?;
+    Some(AgentSpec { command: vec![path.to_owned()], ..AgentSpec::new(Kind::Script) })
+}
+
 /// Looks for the configured agents' programs; and for each of the kinds in [`INSTALLED`] of which
 /// none is configured, also for that one, so that an installed one works without any
 /// configuration. `which` says where a program lies, if it can be run at all.

@@ -159,6 +159,9 @@ pub struct AgentSpec {
     /// What a model behind an API needs to know.
     #[serde(default)]
     pub api: ApiSpec,
+    /// What it says that it can do, in free words, for people and for choosing.
+    #[serde(default)]
+    pub capabilities: Vec<String>,
 }
 
 /// How a model's API is asked; nothing of it matters to other kinds. What is not said is the
@@ -198,6 +201,7 @@ impl AgentSpec {
             hooks: Vec::new(),
             limits: LimitsSpec::default(),
             api: ApiSpec::default(),
+            capabilities: Vec::new(),
         }
     }
 

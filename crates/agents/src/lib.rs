@@ -7,6 +7,7 @@
 //! - an [`Adapter`] reads what the agent prints, line by line;
 //! - [`hook`] connects a vendor's hooks, reads their calls and writes our answers;
 //! - [`recovery`] says from an attempt's end what went wrong and what to do;
+//! - [`login`] says where a vendor keeps its login, and what a kind of agent can do;
 //! - [`discover`] says which of the configured agents can be started, and if none, what to do.
 //!
 //! **Invariant:** adapters are deterministic. After a crash the daemon feeds the raw stream again
@@ -22,6 +23,7 @@ mod event;
 pub mod gemini;
 pub mod hook;
 mod invocation;
+pub mod login;
 pub mod native;
 pub mod recovery;
 pub mod script;

@@ -70,6 +70,11 @@ pub enum AgentInput {
     Resume,
     /// Time went by.
     Tick,
+    /// It was asked for a word, to see whether it answers; `body` says how that went.
+    Probed {
+        /// The body of the event.
+        body: Value,
+    },
 }
 
 /// What follows.
@@ -139,6 +144,10 @@ impl AgentState {
                 }
                 (state.paused, state.limited) = (None, None);
                 ("agent.resumed", json!({"why": "by hand"}))
+            }
+            AgentInput::Probed { body } => {
+                let events = vec![self.event("agent.probed", actor, body)];
+                return Some(AgentDecision { state, events, freed: false });
             }
             AgentInput::Tick => {
                 let over = |pause: &Option<Pause>| pause.as_ref().is_some_and(|p| !p.holds(at));

@@ -414,14 +414,17 @@ impl Handle {
 
     /// The agent for a new run: the one that was named, unless it is held back; else the first that
     /// can be started and is not.
-    fn free_agent(&self, wanted: Option<&str>) -> Result<Found, Error> {
+    pub(crate) fn free_agent(&self, wanted: Option<&str>) -> Result<Found, Error> {
         let mut discovery = self.agents();
         let at = self.now().at;
         let held = |name: &str| self.agent_state(name).hold(at).cloned();
         if wanted.is_none() && discovery.found.iter().any(|found| held(&found.name).is_none()) {
             discovery.found.retain(|found| held(&found.name).is_none());
         }
-        let agent = discovery.choose(wanted).map_err(Error::NoAgent)?.clone();
+        let agent = match wanted.and_then(|name| self.agent_by_path(name)) {
+            Some(agent) => agent?,
+            None => discovery.choose(wanted).map_err(Error::NoAgent)?.clone(),
+        };
         match held(&agent.name) {
             Some(pause) => Err(Error::AgentHeld { agent: agent.name, pause: Box::new(pause) }),
             None => match self.budget_hold(&agent.name, agent.spec.model.as_deref(), None) {

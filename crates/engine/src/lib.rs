@@ -4,6 +4,7 @@
 //! before what it follows from is committed. (On a full disk supervision goes on from memory; the
 //! queue of what is still to be committed is bounded and the gap becomes an event.)
 
+mod agent;
 mod agent_state;
 mod alert;
 mod approval;
@@ -41,6 +42,7 @@ mod upkeep;
 mod vendor;
 mod world;
 
+pub use agent::{AgentFacts, Login, Probed};
 pub use approval::{RunKey, Told, ToolCall, Yes, agent_socket};
 pub use backup::{BACKUPS, backup_name, backup_place};
 pub use budget::{BudgetChange, BudgetOrigin, BudgetState, Call, Permit};

@@ -17,7 +17,7 @@ use crate::instance::{Actors, Control, await_release};
 use crate::message::Message;
 use crate::options::Agents;
 use crate::tasks::TaskKind;
-use orkestra_agents::{AgentSpec, Kind, adapter};
+use orkestra_agents::{AgentSpec, Kind, adapter, discover};
 use orkestra_core::id::{InstanceId, RunId};
 use orkestra_core::run::{Run, RunInput, RunOrder};
 use orkestra_core::unit::Exit;
@@ -214,7 +214,8 @@ fn spec_of(run: &Run, agents: &Agents) -> Result<AgentSpec, String> {
     match agents.get(&run.agent) {
         Some(spec) => Ok(spec.clone()),
         None if run.agent == run.kind => Ok(AgentSpec::new(kind_of(run))),
-        None => Err(format!("The agent {:?} is not configured any more.", run.agent)),
+        None => discover::by_path(&run.agent)
+            .ok_or_else(|| format!("The agent {:?} is not configured any more.", run.agent)),
     }
 }
 

@@ -108,7 +108,7 @@ pub(crate) enum Command {
     Secret(Secret),
     /// Show which agents can be started here
     Agents(Json),
-    /// Hold agents back and let them go on
+    /// Look at agents one by one, try them, hold them back and let them go on
     #[command(subcommand)]
     Agent(Agent),
     /// Show what agents used and what it cost

@@ -10,6 +10,7 @@
 //! inputs and the same file give the same result. **Invariant:** `values`, every excerpt and
 //! everything shown have secrets hidden; only [`Settings`] and [`Loaded::text`] hold them.
 
+mod dropin;
 mod environment;
 mod keys;
 mod problem;
@@ -217,12 +218,14 @@ pub(crate) fn load(inputs: &Inputs<'_>) -> Result<Loaded, Errors> {
     let folder = found.path.as_deref().and_then(Path::parent).unwrap_or(&inputs.cwd);
     let folders = Folders { config: folder, user: inputs.home_dir.as_deref(), data: &home };
     reader.origin(&KeyPath::default().join("home"), home_origin);
-    let settings = settings::read(root.as_ref().filter(|_| !broken), &folders, &mut reader);
+    let mut settings = settings::read(root.as_ref().filter(|_| !broken), &folders, &mut reader);
     problems.append(&mut reader.problems);
 
     for problem in &mut problems {
         problem.in_file(file.as_deref().unwrap_or(FILE_NAME), &lines);
     }
+    let bases = [folder.join("agents"), home.join("agents")];
+    problems.append(&mut dropin::read(&bases, &inputs.cwd, &mut settings.agents));
     problems.sort_by_key(|p| (p.line().unwrap_or(usize::MAX), p.column()));
     problems.dedup();
     if problems.iter().any(|problem| problem.severity == Severity::Error) {

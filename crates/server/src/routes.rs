@@ -83,6 +83,8 @@ fn protected_routes() -> OpenApiRouter<App> {
         .routes(routes!(job::log_stream))
         .routes(routes!(agent::list))
         .routes(routes!(agent::ask))
+        .routes(routes!(agent::show))
+        .routes(routes!(agent::probe))
         .routes(routes!(agent::pause))
         .routes(routes!(agent::resume))
         .routes(routes!(money::usage))

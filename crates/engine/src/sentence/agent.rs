@@ -15,6 +15,10 @@ pub(super) fn sentence(event: &Event, body: &Value) -> String {
     match event.kind.as_str() {
         "agent.paused" => format!("{} holds {agent} back {until}: {why}.", who(event)),
         "agent.rate_limited" => format!("{agent} gets no new work {until}: {why}."),
+        "agent.probed" => match text(body, "error") {
+            "" => format!("{} asked {agent} for a word, and it answered.", who(event)),
+            error => format!("{} asked {agent} for a word: {}.", who(event), quote(error)),
+        },
         "agent.resumed" => format!("{agent} gets work again ({why})."),
         "agent.called" if body.get("ok").and_then(Value::as_bool) == Some(true) => {
             format!("{agent} answered {}.", who(event))

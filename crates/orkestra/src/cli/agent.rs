@@ -22,6 +22,22 @@ pub(crate) enum Agent {
         #[command(flatten)]
         json: Json,
     },
+    /// Show which agents can be started here (the same as `orkestra agents`)
+    List(Json),
+    /// Show one agent: where its program lies, its version, whether it has a login, what it can do
+    Show {
+        /// Its name
+        name: String,
+        #[command(flatten)]
+        json: Json,
+    },
+    /// Ask an agent for one word, really, and say what that used; exit code 8 when none came
+    Probe {
+        /// Its name
+        name: String,
+        #[command(flatten)]
+        json: Json,
+    },
     /// Hold an agent back: no new runs and no new attempts; what runs goes on
     Pause {
         /// Its name

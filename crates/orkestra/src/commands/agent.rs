@@ -5,7 +5,9 @@ use crate::cli::{Agent, Json};
 use crate::exit::{Code, Failure};
 use crate::terminal::{self, Color, harmless, paint, table};
 use orkestra_core::span::Span;
-use orkestra_server::wire::{AgentAnswer, AgentAnswers, AgentAsk, AgentHeld, AgentPause, CallLog};
+use orkestra_server::wire::{
+    AgentAnswer, AgentAnswers, AgentAsk, AgentFactsView, AgentHeld, AgentPause, AgentProbe, CallLog,
+};
 
 pub(super) async fn run(context: Context, args: Agent) -> Outcome {
     match args {
@@ -29,6 +31,28 @@ pub(super) async fn run(context: Context, args: Agent) -> Outcome {
                 json,
                 false,
             );
+        }
+        Agent::List(json) => return super::agents::run(context, json).await,
+        Agent::Show { name, json } => {
+            let name = by_path(&context, &name);
+            let path = format!("/api/v1/agents/{}", super::encode(&name));
+            let facts: AgentFactsView = context.client()?.get(&path).await?;
+            if json.json {
+                terminal::print_json(&facts);
+            } else {
+                show(&facts);
+            }
+        }
+        Agent::Probe { name, json } => {
+            let name = by_path(&context, &name);
+            let path = format!("/api/v1/agents/{}/probe", super::encode(&name));
+            let probe: AgentProbe = context.client()?.post(&path, &()).await?;
+            if json.json {
+                terminal::print_json(&probe);
+            } else {
+                probed(&probe);
+            }
+            return Ok(if probe.ok { Code::Success } else { Code::RunFailed });
         }
         Agent::Pause { name, span, why, json } => {
             let path = format!("/api/v1/agents/{}/pause", super::encode(&name));
@@ -60,12 +84,72 @@ pub(super) async fn run(context: Context, args: Agent) -> Outcome {
     Ok(Code::Success)
 }
 
+/// The agent that is meant: a program's path is meant from the current folder.
+pub(super) fn by_path(context: &Context, name: &str) -> String {
+    match name.strip_prefix("script:") {
+        Some(path) => {
+            let path = path.strip_prefix("./").unwrap_or(path);
+            format!("script:{}", context.surroundings.cwd.join(path).display())
+        }
+        None => name.to_owned(),
+    }
+}
+
+fn show(facts: &AgentFactsView) {
+    let mut rows: Vec<Vec<String>> = Vec::new();
+    let mut add = |key: &str, value: String| rows.push(vec![key.to_owned(), value]);
+    add("name", harmless(&facts.name));
+    add("kind", facts.kind.clone());
+    add("program", harmless(&facts.program));
+    if let Some(model) = &facts.model {
+        add("model", harmless(model));
+    }
+    match (&facts.version, &facts.version_problem) {
+        (Some(version), _) => {
+            let measured = facts.measured_with.as_deref().filter(|known| known != version);
+            let note = measured.map(|v| format!(" (measured with {v})")).unwrap_or_default();
+            add("version", format!("{}{note}", harmless(version)));
+        }
+        (None, Some(problem)) => {
+            add("version", paint(Color::Red, &harmless(problem)));
+        }
+        (None, None) => {}
+    }
+    if let Some(login) = &facts.login {
+        let (color, mark) =
+            if login.found { (Color::Green, "✓") } else { (Color::Amber, "not found.") };
+        add("login", format!("{} {}", paint(color, mark), harmless(&login.what)));
+    }
+    add("can", facts.abilities.join(", "));
+    if let Some(hold) = &facts.hold {
+        add("held", harmless(&hold.why));
+    }
+    terminal::print(&table(&["", ""], &rows));
+}
+
+fn probed(probe: &AgentProbe) {
+    let name = harmless(&probe.name);
+    let took = terminal::duration(probe.took_ms);
+    if probe.ok {
+        let answer = terminal::shorten(&probe.answer, 100);
+        terminal::print(&format!("{name} answered in {took}: {answer}"));
+    } else {
+        let error = terminal::shorten(probe.error.as_deref().unwrap_or("it said nothing"), 400);
+        let issue = probe.issue.as_deref().map(|issue| format!(" ({issue})")).unwrap_or_default();
+        terminal::complain(&format!("{name} did not answer{issue}: {error}"));
+    }
+    let usage = &probe.usage;
+    let cost = usage.cost_usd.map(|usd| format!(", ${usd:.4}")).unwrap_or_default();
+    let input = usage.fresh_input + usage.cache_read + usage.cache_write;
+    terminal::print(&format!("It used {input} input and {} output tokens{cost}.", usage.output));
+}
+
 fn tell(held: &AgentHeld, json: Json) {
     if json.json {
         terminal::print_json(held);
         return;
     }
-    let name = terminal::harmless(&held.name);
+    let name = harmless(&held.name);
     terminal::complain(&match &held.hold {
         None => format!("{name} gets work again."),
         Some(hold) => {
@@ -73,7 +157,7 @@ fn tell(held: &AgentHeld, json: Json) {
                 || "until it is resumed".to_owned(),
                 |until| format!("until {}", until.get(..19).unwrap_or(until).replace('T', " ")),
             );
-            format!("{name} gets no new work {until}: {}", terminal::harmless(&hold.why))
+            format!("{name} gets no new work {until}: {}", harmless(&hold.why))
         }
     });
 }
@@ -90,7 +174,7 @@ fn stats(log: &CallLog) {
                 _ => Color::Grey,
             };
             vec![
-                terminal::harmless(&of.agent),
+                harmless(&of.agent),
                 paint(color, &of.health),
                 of.calls.to_string(),
                 format!("{} ({} %)", of.errors, of.error_percent),

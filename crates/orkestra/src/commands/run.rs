@@ -82,7 +82,7 @@ async fn begin(context: Context, args: NewRun) -> Outcome {
     let client = context.client()?;
     let request = RunRequest {
         prompt,
-        agent: args.agent,
+        agent: args.agent.map(|name| super::agent::by_path(&context, &name)),
         target: Some(target.to_string_lossy().into_owned()),
         limits,
         evidence: args.evidence,

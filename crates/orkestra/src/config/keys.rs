@@ -359,6 +359,13 @@ pub(crate) const AGENT: Section = Section {
             example: "0.7",
             doc: "How freely the model chooses its words.",
         },
+        Key {
+            name: "capabilities",
+            ty: Strings,
+            default: "[]",
+            example: "[rust, reviews]",
+            doc: "What it is good for, in free words.",
+        },
     ],
 };
 

@@ -94,7 +94,12 @@ pub(super) fn key(of: &'static Section, name: &str) -> &'static Key {
 }
 
 /// A unit's or an agent's name.
-fn name(entry: &Entry, path: &KeyPath, what: &str, reader: &mut Reader) -> Option<UnitName> {
+pub(super) fn name(
+    entry: &Entry,
+    path: &KeyPath,
+    what: &str,
+    reader: &mut Reader,
+) -> Option<UnitName> {
     let name = entry.key.parse();
     if name.is_err() {
         let message =
@@ -282,10 +287,11 @@ fn run_limits(agent: &Fields<'_>, reader: &mut Reader) -> LimitsSpec {
     }
 }
 
-fn agent(entry: &Entry, path: KeyPath, reader: &mut Reader) -> Option<AgentSpec> {
+pub(super) fn agent(entry: &Entry, path: KeyPath, reader: &mut Reader) -> Option<AgentSpec> {
     let fields = reader.section(Some(&entry.value), path, &AGENT);
     let command_path = fields.path.join("command");
     let args_path = fields.path.join("args");
+    let capabilities_path = fields.path.join("capabilities");
     let mut missing = |key: &str, hint: &str| {
         let message = format!("the agent {:?} has no {key}", entry.key);
         let problem = Problem::at(entry.place.clone(), message).key(fields.path.join(key).text());
@@ -328,6 +334,7 @@ fn agent(entry: &Entry, path: KeyPath, reader: &mut Reader) -> Option<AgentSpec>
     };
     let command = words("command", &command_path);
     let args = words("args", &args_path);
+    let capabilities = words("capabilities", &capabilities_path);
     let model = reader.optional(&fields, "model");
     let permission_mode = reader.optional(&fields, "permission_mode");
     let env = reader.variables(fields.get("env"), &fields.path.join("env"));
@@ -342,6 +349,7 @@ fn agent(entry: &Entry, path: KeyPath, reader: &mut Reader) -> Option<AgentSpec>
         env,
         permission_mode,
         api,
+        capabilities,
         ..AgentSpec::new(kind)
     })
 }

@@ -130,6 +130,7 @@ fn agent_value(agent: &AgentSpec) -> Value {
         "args": redact::command(&agent.args),
         "env": variables(&agent.env),
         "permission_mode": agent.permission_mode,
+        "capabilities": agent.capabilities,
     });
     // Nothing of it means anything to another kind.
     if agent.kind.is_api()

@@ -42,16 +42,17 @@ fn row_052_a_fake_cli_on_the_path_records_exactly_the_arguments_of_each_agent() 
     for name in ["claude", "codex", "gemini"] {
         let run = home.json(&["run", "do it", "--agent", name, "--target", &target, "--detach"]);
         let id = run["id"].as_str().expect("an id").to_owned();
-        let run = home.wait("its end", || {
-            let run = home.json(&["run", "show", &id]);
-            (run["ended_at"].is_string() || record(name).with_extension("record.env").exists())
-                .then_some(run)
-        });
         let read = |what: &str| {
             let path = record(name).with_extension(what);
             home.wait("the record", || std::fs::read_to_string(&path).ok())
         };
-        let _whole = read("record.env");
+        // Written last, so all is there.
+        let env = home.wait("the environment", || {
+            std::fs::read_to_string(record(name).with_extension("record.env"))
+                .ok()
+                .filter(|env| env.contains("RECORD_TO="))
+        });
+        let run = home.json(&["run", "show", &id]);
         let words = read("record");
         let words: Vec<&str> = words.lines().collect();
         // A new id for each attempt; the vendor keeps the conversation under it.
@@ -62,7 +63,6 @@ fn row_052_a_fake_cli_on_the_path_records_exactly_the_arguments_of_each_agent() 
         assert!(read("record.prompt").contains("do it"), "{name}");
         let worktree = run["worktree"].as_str().expect("a worktree");
         assert_eq!(read("record.cwd").trim(), worktree, "{name}");
-        let env = read("record.env");
         assert!(env.lines().any(|line| line == format!("PWD={worktree}")), "{name}: {env}");
         for gone in ["CLAUDECODE=", "CLAUDE_CODE_ENTRYPOINT=", "GEMINI_CLI=", "CODEX_SANDBOX="] {
             let kept = env.lines().any(|line| line.starts_with(gone));

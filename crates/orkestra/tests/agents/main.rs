@@ -18,6 +18,7 @@ mod acp;
 mod arguments;
 mod faults;
 mod hooks;
+mod look;
 mod models;
 mod site;
 mod task;

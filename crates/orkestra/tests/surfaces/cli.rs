@@ -123,6 +123,9 @@ const TRIED_MONEY: &[(&str, &[&str], Form)] = &[
     // Nobody there is a model's API, which is an empty list.
     ("agent ask", &["hello"], Document),
     ("agent test", &[], Document),
+    ("agent list", &[], Document),
+    ("agent show", &["helper"], Document),
+    ("agent probe", &["helper"], Document),
     ("agent pause", &["helper", "--for", "1h"], Document),
     ("agent resume", &["helper"], Document),
     ("agent stats", &["helper"], Document),

@@ -4,7 +4,10 @@ use crate::Problem;
 use crate::extract::{Body, Path};
 use crate::guard::Actor;
 use crate::listen::App;
-use crate::wire::{AgentAnswers, AgentAsk, AgentHeld, AgentList, AgentPause, AgentView, HoldView};
+use crate::wire::{
+    AgentAnswers, AgentAsk, AgentFactsView, AgentHeld, AgentList, AgentPause, AgentProbe,
+    AgentView, HoldView, LoginView, UsageView,
+};
 use axum::Json;
 use axum::extract::State;
 use axum::http::StatusCode;
@@ -137,4 +140,60 @@ pub(crate) async fn resume(
     }
     let state = app.engine.agent_input(&name, AgentInput::Resume, actor.0).await?;
     Ok(Json(AgentHeld::at(&state, app.engine.now().at)))
+}
+
+/// One agent: where its program lies, what it says of its version, whether it has a login. Starts
+/// the program for its version.
+#[utoipa::path(get, path = "/api/v1/agents/{name}", params(("name" = String, Path)),
+    responses((status = 200, body = AgentFactsView), (status = 409, body = Problem)))]
+pub(crate) async fn show(
+    State(app): State<App>,
+    Path(name): Path<String>,
+) -> Result<Json<AgentFactsView>, Problem> {
+    let facts = app.engine.look_at_agent(&name).await?;
+    let spec = &facts.found.spec;
+    Ok(Json(AgentFactsView {
+        hold: app.engine.agent_hold(&facts.found.name).as_ref().map(HoldView::from),
+        name: facts.found.name.clone(),
+        kind: spec.kind.to_string(),
+        program: facts.found.program.display().to_string(),
+        configured: facts.found.configured,
+        model: spec.model.clone(),
+        version: facts.version,
+        version_problem: facts.version_problem,
+        measured_with: facts.measured_with,
+        login: facts.login.map(|login| LoginView { found: login.found, what: login.what }),
+        abilities: facts.abilities,
+    }))
+}
+
+/// Asks an agent for one word, really: a model answers, and that costs what it costs.
+#[utoipa::path(post, path = "/api/v1/agents/{name}/probe", params(("name" = String, Path)),
+    responses((status = 200, body = AgentProbe), (status = 409, body = Problem)))]
+pub(crate) async fn probe(
+    State(app): State<App>,
+    actor: Actor,
+    Path(name): Path<String>,
+) -> Result<Json<AgentProbe>, Problem> {
+    let probed = app.engine.probe_agent(&name, actor.0).await?;
+    let sum = |part: fn(&orkestra_core::agent::Usage) -> u64| {
+        probed.usage.iter().map(part).fold(0, u64::saturating_add)
+    };
+    let costs: Vec<f64> = probed.usage.iter().filter_map(|usage| usage.cost_usd).collect();
+    let usage = UsageView {
+        fresh_input: sum(|usage| usage.fresh_input),
+        cache_read: sum(|usage| usage.cache_read),
+        cache_write: sum(|usage| usage.cache_write),
+        output: sum(|usage| usage.output),
+        cost_usd: (!costs.is_empty()).then(|| costs.iter().sum()),
+    };
+    Ok(Json(AgentProbe {
+        name,
+        ok: probed.ended.ok,
+        answer: probed.ended.summary,
+        error: probed.ended.error,
+        issue: probed.trouble.map(|trouble| trouble.issue.as_str().to_owned()),
+        took_ms: probed.took_ms,
+        usage,
+    }))
 }

@@ -139,3 +139,60 @@ impl From<orkestra_engine::Asked> for AgentAnswer {
         }
     }
 }
+
+/// What is known of one agent after its program was looked at.
+#[derive(Debug, Clone, Serialize, Deserialize, ToSchema)]
+pub struct AgentFactsView {
+    /// Its name.
+    pub name: String,
+    /// `claude`, `codex`, `gemini`, `script` …
+    pub kind: String,
+    /// Where its program lies.
+    pub program: String,
+    /// Whether it is configured, and not only installed.
+    pub configured: bool,
+    /// The model to ask for.
+    pub model: Option<String>,
+    /// What its program says of its version.
+    pub version: Option<String>,
+    /// Why it says none.
+    pub version_problem: Option<String>,
+    /// The version with which this kind was measured.
+    pub measured_with: Option<String>,
+    /// Whether it has a key or a login, as far as can be seen without a call; nothing when it
+    /// needs none.
+    pub login: Option<LoginView>,
+    /// What it can do: `stream`, `usage`, `cost`, `resume`, `hooks` (it can be stopped before a
+    /// tool call), `retries` (it tells of them as they happen), and what its manifest says.
+    pub abilities: Vec<String>,
+    /// Why it gets no new work now; nothing when it does.
+    pub hold: Option<HoldView>,
+}
+
+/// Whether an agent has a key or a login.
+#[derive(Debug, Clone, Serialize, Deserialize, ToSchema)]
+pub struct LoginView {
+    /// Whether something was found.
+    pub found: bool,
+    /// What was found, or what to do.
+    pub what: String,
+}
+
+/// What a real call of an agent showed.
+#[derive(Debug, Clone, Serialize, Deserialize, ToSchema)]
+pub struct AgentProbe {
+    /// Its name.
+    pub name: String,
+    /// Whether it answered.
+    pub ok: bool,
+    /// What it answered.
+    pub answer: String,
+    /// What went wrong.
+    pub error: Option<String>,
+    /// What that is called, when it is known: `AUTH_REQUIRED`, `RATE_LIMITED` …
+    pub issue: Option<String>,
+    /// How long it took, in milliseconds.
+    pub took_ms: u64,
+    /// Tokens, all models together.
+    pub usage: super::UsageView,
+}
