@@ -49,7 +49,8 @@ impl Turn<'_, '_> {
             run.session_id = self.moment.supply.instance().to_string();
         }
         let say = if resume { say.or_else(|| Some(GO_ON.to_owned())) } else { say };
-        if begun != Begun::First {
+        // The first one follows from `run.prepared`, unless it had to wait.
+        if begun != Begun::First || self.out.run.state != RunState::Preparing {
             let body = json!({"attempt": number, "instance": instance, "begun": begun,
                 "resume": resume, "session_id": run.session_id, "changes": run.changes});
             self.event("run.attempt_begun", "daemon", body);

@@ -1,6 +1,7 @@
 //! The life of runs: every state meets every input, and the laws hold over any sequence.
 
 mod property;
+mod waits;
 
 use super::{
     ChangedFile, Limits, Moment, Run, RunDecision, RunInput, RunOrder, RunState, Streamed, Tries,

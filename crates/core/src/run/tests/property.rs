@@ -33,6 +33,15 @@ enum Step {
     Exited(u128, i32, Vec<(u8, u64)>),
     Cancel,
     StartAgain,
+    Pause,
+    Resume,
+    Wake(i64),
+    Answer,
+    Asked(u8),
+    Answered(u8),
+    Measured(u128, u64, i64),
+    Died(u128, u8),
+    Over,
 }
 
 fn step() -> impl Strategy<Value = Step> {
@@ -44,7 +53,44 @@ fn step() -> impl Strategy<Value = Step> {
         1 => (1_u128..4, 0..2, record()).prop_map(|(l, code, r)| Step::Exited(l, code, r)),
         1 => Just(Step::Cancel),
         1 => Just(Step::StartAgain),
+        2 => Just(Step::Pause),
+        2 => Just(Step::Resume),
+        3 => (0_i64..100_000).prop_map(Step::Wake),
+        1 => Just(Step::Answer),
+        2 => (0_u8..3).prop_map(Step::Asked),
+        2 => (0_u8..3).prop_map(Step::Answered),
+        2 => (1_u128..4, 0_u64..4_000_000_000, 0_i64..8_000)
+            .prop_map(|(life, memory, at)| Step::Measured(life, memory, at)),
+        3 => (1_u128..6, 0_u8..7).prop_map(|(life, kind)| Step::Died(life, kind)),
+        1 => Just(Step::Over),
     ]
+}
+
+/// An end with some trouble, or none.
+fn died(number: u128, kind: u8) -> RunInput {
+    use crate::run::{Changes, Fault, Trouble};
+    let faults = [
+        Fault::RateLimit,
+        Fault::Unavailable,
+        Fault::Permission,
+        Fault::SessionLost,
+        Fault::Login,
+        Fault::Broken,
+    ];
+    let trouble = faults.get(usize::from(kind)).map(|fault| Trouble {
+        fault: *fault,
+        pattern: "p".to_owned(),
+        words: String::new(),
+        after_ms: None,
+        changes: Some(Changes::default()),
+    });
+    RunInput::Exited {
+        instance: life(number),
+        exit: exit(1),
+        records: vec![],
+        files: None,
+        trouble,
+    }
 }
 
 proptest! {
@@ -55,6 +101,7 @@ proptest! {
         let mut run = run();
         let (mut ends, mut events, mut tokens, mut booked) = (0, 0, 0, 0);
         for step in steps {
+            let mut at = AT;
             let input = match step {
                 Step::Prepared => prepared(),
                 Step::Refused => refused(),
@@ -68,6 +115,25 @@ proptest! {
                 }
                 Step::Cancel => RunInput::Cancel,
                 Step::StartAgain => RunInput::StartAgain,
+                Step::Pause => RunInput::Pause,
+                // After its end it may go on and end again; that is a table of its own.
+                Step::Resume if run.is_over() => continue,
+                Step::Resume => RunInput::Resume,
+                Step::Wake(seconds) => {
+                    at = Timestamp::from_second(seconds).unwrap();
+                    RunInput::Wake
+                }
+                Step::Answer => RunInput::Answer(crate::run::Answer::Retry),
+                Step::Asked(name) => RunInput::Asked { approval: name.to_string() },
+                Step::Answered(name) => {
+                    RunInput::Answered { approval: name.to_string(), allow: true }
+                }
+                Step::Measured(number, memory, seconds) => {
+                    at = Timestamp::from_second(seconds).unwrap();
+                    RunInput::Measured { instance: life(number), memory: Some(memory) }
+                }
+                Step::Died(number, kind) => died(number, kind),
+                Step::Over => RunInput::OverBudget { why: "none left".to_owned() },
             };
             let of = match &input {
                 RunInput::Streamed { instance, .. } | RunInput::Exited { instance, .. } => {
@@ -76,7 +142,20 @@ proptest! {
                 _ => None,
             };
             let present = run.instance();
-            let Some(decision) = feed(&mut run, input) else { continue };
+            let cancelled = input == RunInput::Cancel && run.instance().is_some();
+            let Some(decision) = feed_at(&mut run, input, at, None) else { continue };
+            if cancelled {
+                let then = super::super::Then::Cancelled;
+                let stops = matches!(&run.state, RunState::Stopping { then: now, .. } if *now == then);
+                prop_assert!(stops, "a stop ends in cancelled: {:?}", run.state);
+            }
+            // A process belongs to a state that says so, and the present attempt owns it.
+            if let (Some(instance), Some(attempt)) = (run.instance(), run.attempt()) {
+                prop_assert_eq!(instance, attempt.instance);
+            }
+            let numbers: Vec<u32> = run.attempts.iter().map(|life| life.number).collect();
+            let wanted: Vec<u32> = (1..).take(numbers.len()).collect();
+            prop_assert_eq!(numbers, wanted);
             if of != present {
                 prop_assert!(decision.streamed.is_empty(), "a word of another life");
             }
