@@ -40,6 +40,8 @@ impl Turn<'_, '_> {
         }
         let instance = self.moment.supply.instance();
         let at = self.moment.at;
+        // The first one follows from `run.prepared`, unless it had to wait.
+        let told = begun != Begun::First || self.out.run.state != RunState::Preparing;
         let run = &mut self.out.run;
         let number = run.attempts.len().saturating_add(1);
         let number = u32::try_from(number).unwrap_or(u32::MAX);
@@ -49,8 +51,7 @@ impl Turn<'_, '_> {
             run.session_id = self.moment.supply.instance().to_string();
         }
         let say = if resume { say.or_else(|| Some(GO_ON.to_owned())) } else { say };
-        // The first one follows from `run.prepared`, unless it had to wait.
-        if begun != Begun::First || self.out.run.state != RunState::Preparing {
+        if told {
             let body = json!({"attempt": number, "instance": instance, "begun": begun,
                 "resume": resume, "session_id": run.session_id, "changes": run.changes});
             self.event("run.attempt_begun", "daemon", body);
