@@ -35,12 +35,12 @@ async function numbers(target: Page): Promise<number[]> {
   return texts.map((text) => Number(/tick (\d+)/.exec(text)?.[1]));
 }
 
-async function startRun(target: Page, folder: string) {
+async function startRun(target: Page, folder: string, agent = 'helper') {
   await target.getByRole('button', { name: 'New run' }).click();
   const dialog = target.getByRole('dialog');
   await dialog.getByLabel('What should be done?').fill('Say what is in this folder');
   await dialog.getByRole('combobox', { name: 'Agent' }).click();
-  await target.getByRole('option', { name: 'helper' }).click();
+  await target.getByRole('option', { name: agent }).click();
   await dialog.getByLabel('Folder').fill(folder);
   await dialog.getByRole('button', { name: 'Start the run' }).click();
   await expect(target).toHaveURL(/\/runs\/.+/);
@@ -350,6 +350,49 @@ test('acceptance_10: sparklines move, a job is run now, an alert appears and is 
   await expect(need).toHaveCount(0);
 });
 
+test('acceptance_12: start a run, watch it, approve with the keyboard, read the diff, see the cost', async ({
+  orkestra,
+}) => {
+  test.setTimeout(120_000);
+  await page.goto(at('/runs'));
+  await startRun(page, orkestra.target, 'asker');
+  await expect(page.getByTestId('run-text').first()).toContainText('I will write the notes');
+  const call = page.getByTestId('tool-call');
+  await expect(call).toHaveAttribute('data-state', 'working');
+  const card = page.locator('[data-approval]');
+  await expect(card.getByTestId('approval-text')).toContainText('git push origin main');
+  const run = page.url();
+
+  // It stands first at home, whole, and one key answers it.
+  await page.goto(at('/'));
+  const needs = page.getByRole('region', { name: 'Needs you' });
+  await expect(needs.locator('[data-approval]')).toContainText('git push origin main');
+  await page.screenshot({ path: 'e2e/screenshots/approval-home.png' });
+  await page.keyboard.press('a');
+  await expect(needs.locator('[data-approval]')).toHaveCount(0);
+
+  await page.goto(run);
+  await expect(call).toHaveAttribute('data-state', 'done');
+  await expect(state(page.getByRole('main'))).toHaveText('Verified');
+  await page.getByText(/^Changes/).click();
+  const diff = page.getByTestId('diff');
+  await expect(diff.getByRole('region', { name: 'notes.txt' })).toContainText(
+    'The notes of this run.',
+  );
+  await page.screenshot({ path: 'e2e/screenshots/run-changes.png' });
+  await page.getByText(/^Checks/).click();
+  await expect(page.getByTestId('evidence').locator('[data-passed="true"]').first()).toBeVisible();
+  await expect(page.getByRole('region', { name: 'Cost' })).toContainText('$0.042');
+  await page.screenshot({ path: 'e2e/screenshots/run-checks.png' });
+
+  await page.goto(at('/money'));
+  await expect(page.getByRole('list', { name: 'Spent' })).toContainText('$0.042');
+  await page.goto(at('/agents'));
+  await expect(page.locator('[data-agent="asker"]')).toContainText('1');
+  await page.goto(at('/approvals'));
+  await expect(page.getByRole('list', { name: 'Answered' })).toContainText('git push origin main');
+});
+
 const places: [string, string, (target: Page) => Locator][] = [
   ['home', '/', (target) => target.getByRole('region', { name: 'Needs you' })],
   ['units', '/units', (target) => target.locator('[data-row]').first()],
@@ -360,6 +403,9 @@ const places: [string, string, (target: Page) => Locator][] = [
   ['job', '/jobs/broken', (target) => target.locator('[data-run]').first()],
   ['health', '/upkeep', (target) => target.locator('[data-check]').first()],
   ['runs', '/runs', (target) => target.locator('[data-row]').first()],
+  ['approvals', '/approvals', (target) => target.getByRole('list', { name: 'Answered' })],
+  ['agents', '/agents', (target) => target.locator('[data-agent]').first()],
+  ['money', '/money', (target) => target.getByRole('list', { name: 'Spent' })],
   ['new-run', '/runs?new', (target) => target.getByRole('dialog')],
   ['journal', '/journal', (target) => target.locator('[data-row]').first()],
 ];

@@ -39,6 +39,22 @@ echo '{"type":"tool_result","id":"t1","output":"README.md from the test","is_err
 echo '{"type":"ended","ok":true,"summary":"All of it is done."}'
 `;
 
+/** Another one: writes a file, asks whether it may push, and says what it cost. */
+const ASKER = `#!/bin/sh
+cat > /dev/null
+echo '{"type":"text","text":"I will write the notes, then push them."}'
+echo 'The notes of this run.' > notes.txt
+echo '{"type":"usage","model":"demo-1","fresh_input":1200,"cache_read":300,"cache_write":0,"output":250,"cost_usd":0.042}'
+echo '{"type":"tool_call","id":"p1","name":"Bash","input":{"command":"git push origin main"}}'
+if echo '{"hook_event_name":"PreToolUse","tool_name":"Bash","tool_use_id":"p1","tool_input":{"command":"git push origin main"}}' \\
+  | "$1" agent-hook --vendor script > /dev/null; then
+  echo '{"type":"tool_result","id":"p1","output":"pushed by the test","is_error":false}'
+else
+  echo '{"type":"tool_result","id":"p1","output":"refused","is_error":true}'
+fi
+echo '{"type":"ended","ok":true,"summary":"The notes are written and pushed."}'
+`;
+
 /** Runs need a repository with a commit; who commits is nobody's configuration but this one's. */
 function git(folder: string, ...words: string[]) {
   const who = ['-c', 'user.name=Orkestra', '-c', 'user.email=orkestra@example.invalid'];
@@ -84,6 +100,7 @@ export class Orkestra {
     };
     const ticker = script('ticker.sh', TICKER);
     const agent = script('agent.sh', AGENT);
+    const asker = script('asker.sh', ASKER);
     const busy = script('busy.sh', BUSY);
     const config = {
       units: {
@@ -110,7 +127,10 @@ export class Orkestra {
         hello: { every: '1h', command: 'echo hello from the job' },
         broken: { cron: '30 2 * * *', zone: 'Europe/Berlin', command: 'echo it broke >&2; exit 3' },
       },
-      agents: { helper: { kind: 'script', command: [agent, this.held] } },
+      agents: {
+        helper: { kind: 'script', command: [agent, this.held] },
+        asker: { kind: 'script', command: [asker, binary()] },
+      },
     };
     // JSON is YAML.
     writeFileSync(join(this.folder, 'orkestra.yaml'), JSON.stringify(config, null, 2));

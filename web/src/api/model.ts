@@ -185,9 +185,48 @@ export interface Run {
   files_changed: FileChange[] | null;
   /** How many checks there are, and how they went. */
   checks?: { all: number; passed: number; failed: number };
+  /** Which life of its agent this is, from 1. */
+  attempt?: number;
+  /** For what it waits without a process. */
+  wait?: RunWait | null;
+  violations_count?: number;
+  silent_since?: string | null;
   /** Whether the agent works in the target itself, since there is no git. */
   plain?: boolean;
   budget_usd?: number | null;
+}
+
+export type RunAnswer = 'retry' | 'fixed' | 'abort';
+
+export interface RunWait {
+  for: 'approvals' | 'time' | 'person' | 'agent' | 'budget' | 'resume';
+  until: string | null;
+  why: string;
+  /** What a person may answer; empty when the wait is not for a person. */
+  answers: RunAnswer[];
+}
+
+/** One life of a run's agent. */
+export interface Attempt {
+  number: number;
+  begun: 'first' | 'resumed' | 'recovered' | 'retried';
+  because: string | null;
+  resume: boolean;
+  started_at: string | null;
+  ended_at: string | null;
+  events: number;
+  tokens: number;
+  fault: string | null;
+  words: string | null;
+}
+
+/** A tool call that the gate denied. */
+export interface Violation {
+  seq: number;
+  at: string;
+  rule: string;
+  reason: string;
+  command: string;
 }
 
 /** One check before a run's "done" is believed. */
@@ -316,6 +355,8 @@ export interface RunDetail extends Run {
   stream_cut: boolean;
   /** What is checked before its "done" is believed, and what was found. */
   evidence?: Evidence;
+  attempts?: Attempt[];
+  violations?: Violation[];
   /** What the agent was given, word by word. */
   given?: string | null;
   cli: string;

@@ -133,7 +133,7 @@ const needFaces: Record<string, { tone: Tone; icon: typeof IconLock; word: strin
   run_refuted: { tone: 'red', icon: IconCircleX, word: 'Work refuted' },
   run_failed: { tone: 'red', icon: IconCircleX, word: 'Run failed' },
   run_refuted: { tone: 'red', icon: IconCircleX, word: 'Work refuted' },
-  run_waits: { tone: 'amber', icon: IconAlertTriangle, word: 'A run asks' },
+  run_asks: { tone: 'amber', icon: IconAlertTriangle, word: 'A run asks' },
   config_refused: { tone: 'amber', icon: IconSettings, word: 'Configuration refused' },
   store: { tone: 'red', icon: IconAlertTriangle, word: 'Store' },
   alert: { tone: 'amber', icon: IconBellRinging, word: 'Alert' },

@@ -3,7 +3,7 @@ import { Button, SegmentedControl } from '@mantine/core';
 import { IconPlayerPause, IconPlayerPlay, IconPlayerStop, IconRefresh } from '@tabler/icons-react';
 import { useQuery } from '@tanstack/react-query';
 import { Link, Navigate, useParams, useSearchParams } from 'react-router';
-import type { RunDetail } from '../api/model';
+import type { RunAnswer, RunDetail } from '../api/model';
 import { approvalsQuery, type RunVerb, runQuery, useRunVerb } from '../api/queries';
 import { ApprovalCard } from '../parts/ApprovalCard';
 import { Conversation } from '../parts/Conversation';
@@ -93,7 +93,9 @@ export function RunPage() {
           {tab === 'checks' && (
             <div className={styles.scroll}>
               {run.evidence && <Evidence evidence={run.evidence} />}
+              <Denied run={run} />
               <Spent run={run} />
+              <Attempts run={run} />
             </div>
           )}
         </div>
@@ -131,15 +133,82 @@ function Verbs({ run, over }: { run: RunDetail; over: boolean }) {
       {word}
     </Button>
   );
+  const answers = run.wait?.answers ?? [];
   const waits = run.state === 'paused' || run.state === 'suspended' || run.state === 'failed';
   return (
     <div className={styles.verbs}>
       {run.state === 'running' && button('pause', 'Pause', IconPlayerPause)}
-      {waits && button('resume', 'Resume', IconPlayerPlay)}
+      {waits && answers.length === 0 && button('resume', 'Resume', IconPlayerPlay)}
+      {answers.map((answer) => (
+        <Button
+          key={answer}
+          variant="default"
+          loading={act.isPending}
+          onClick={() =>
+            act.mutate({ id: run.id, verb: 'answer', body: { answer } }, { onError: toastProblem })
+          }
+        >
+          {answerWords[answer]}
+        </Button>
+      ))}
       {(run.state === 'refuted' || run.state === 'verified') &&
         button('verify', 'Check again', IconRefresh)}
       {!over && button('stop', 'Stop', IconPlayerStop)}
     </div>
+  );
+}
+
+const answerWords: Record<RunAnswer, string> = {
+  retry: 'Try again',
+  fixed: 'I have mended it',
+  abort: 'Give it up',
+};
+
+/** What the gate did not let through. */
+function Denied({ run }: { run: RunDetail }) {
+  if (!run.violations?.length) return null;
+  return (
+    <section className={`${classes.card} ${styles.box}`} aria-label="Not allowed">
+      <h2 className={styles.boxTitle}>
+        Not allowed <span className="num">{run.violations_count}</span>
+      </h2>
+      <ul className={styles.denied}>
+        {run.violations.map((violation) => (
+          <li key={violation.seq}>
+            <code className="mono">{violation.command}</code>
+            <span className="dim">
+              {violation.reason} <span className="mono">{violation.rule}</span>,{' '}
+              <Ago at={violation.at} />
+            </span>
+          </li>
+        ))}
+      </ul>
+    </section>
+  );
+}
+
+/** The lives of its agent, when there was more than one. */
+function Attempts({ run }: { run: RunDetail }) {
+  if (!run.attempts || run.attempts.length < 2) return null;
+  return (
+    <section className={`${classes.card} ${styles.box}`} aria-label="Attempts">
+      <h2 className={styles.boxTitle}>Attempts {run.attempts.length}</h2>
+      <ul className={styles.denied}>
+        {run.attempts.map((attempt) => (
+          <li key={attempt.number}>
+            <span>
+              {attempt.number}. {attempt.begun}
+              {attempt.because && `: ${attempt.because}`}
+            </span>
+            <span className="dim">
+              {many(attempt.events, 'event')}, {count(attempt.tokens)} tokens,{' '}
+              <Ago at={attempt.started_at} />
+              {attempt.words && `. ${attempt.words}`}
+            </span>
+          </li>
+        ))}
+      </ul>
+    </section>
   );
 }
 
