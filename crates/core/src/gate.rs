@@ -4,6 +4,7 @@
 //! Commands are read with the grammar of the shell, never with patterns over text. What cannot be read is asked about; what is too long to be
 //! read is denied. The gate is not the boundary: that is the sandbox. The gate is what keeps a person from being surprised.
 
+mod all;
 mod argv;
 mod builtin;
 mod code;
@@ -27,7 +28,9 @@ mod variable;
 mod word;
 mod wrapper;
 
+pub use all::{is_blind, is_outward};
 use path::Finding;
+
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;

@@ -13,12 +13,13 @@ use crate::error::Error;
 use crate::handle::Handle;
 use crate::message::{Message, Reply};
 use gate::Judged;
+use orkestra_agents::Kind;
 use orkestra_core::approval::{
     self, Approval, Approvals, Ask, Decision, Grant, Input, Scope, Verdict,
 };
 use orkestra_core::event::{Cause, Draft, Topic};
 use orkestra_core::id::{ApprovalId, GrantId, InstanceId, RunId};
-use orkestra_core::run::Run;
+use orkestra_core::run::{Run, RunInput};
 use orkestra_store::{
     ApprovalFilter, ApprovalRow, Error as StoreError, GateRuleRow, Read, Store, Write,
 };
@@ -48,15 +49,25 @@ pub fn agent_socket(home: &Path) -> PathBuf {
 /// What one life of a run's agent is given so that it can ask.
 pub(crate) fn environment(
     home: &Path,
-    key: &RunKey,
     run: RunId,
     instance: InstanceId,
-) -> [(String, String); 3] {
-    [
+) -> Result<[(String, String); 3], String> {
+    let key = RunKey::open(home).map_err(|error| format!("its token cannot be made: {error}"))?;
+    Ok([
         ("ORKESTRA_RUN".to_owned(), run.to_string()),
         ("ORKESTRA_RUN_TOKEN".to_owned(), key.token(run, instance)),
         ("ORKESTRA_AGENT_SOCKET".to_owned(), agent_socket(home).to_string_lossy().into_owned()),
-    ]
+    ])
+}
+
+/// The command line that vendors' hooks start, for the shell.
+pub(crate) fn hook_command(kind: Kind) -> Option<String> {
+    let program = std::env::current_exe().ok()?;
+    let program = program.to_str()?;
+    // After an upgrade the file has its old name again.
+    let program = program.strip_suffix(" (deleted)").unwrap_or(program);
+    let quoted = program.replace('\'', "'\\''");
+    Some(format!("'{quoted}' agent-hook --vendor {kind}"))
 }
 
 /// A tool call that an agent is about to make.
@@ -296,9 +307,15 @@ impl Dispatcher {
             }
             Judged::Deny { rule, reason, command } => {
                 let told = Told::deny(format!("Denied by the gate ({rule}): {reason}"));
-                let draft = violation(run, &asked.call, rule, reason, command);
+                let input = RunInput::Violated {
+                    rule: rule.clone(),
+                    reason: reason.clone(),
+                    command: cut(command),
+                    tool: asked.call.tool.clone(),
+                    call: asked.call.id.clone(),
+                };
                 if self.is_new_violation(asked.run, &asked.call.id) {
-                    gathered.batch.note(vec![draft]);
+                    self.take_run(asked.run, input, "daemon", None, gathered);
                 }
                 answer_with(reply, told, gathered);
             }
@@ -422,7 +439,21 @@ impl Dispatcher {
     }
 
     /// A run that waits shows it, and one without a process goes on once it is answered.
-    fn tell_run_of_approval(&mut self, _approval: &Approval, _gathered: &mut Gathered) {}
+    fn tell_run_of_approval(&mut self, approval: &Approval, gathered: &mut Gathered) {
+        let (id, name) = (approval.run, approval.id.to_string());
+        let input = match approval.state {
+            approval::State::Pending => RunInput::Asked { approval: name },
+            approval::State::Approved | approval::State::Used => {
+                RunInput::Answered { approval: name, allow: true }
+            }
+            approval::State::Denied | approval::State::Expired => {
+                RunInput::Answered { approval: name, allow: false }
+            }
+            // The run is over, and knows it.
+            approval::State::Withdrawn => return,
+        };
+        self.take_run(id, input, "daemon", None, gathered);
+    }
 
     /// Questions of a run that is over are withdrawn, in the same commit.
     pub(crate) fn tell_questions_of_run(&mut self, run: &Run, gathered: &mut Gathered) {
@@ -475,13 +506,6 @@ fn note_of(run: &Run, call: &ToolCall, kind: &str, rule: &str) -> Draft {
         "what": rule, "rule": rule});
     let actor = format!("agent:{}", run.agent);
     Draft::new(kind, Topic::Gate, rule, &actor, body).because(because(run))
-}
-
-fn violation(run: &Run, call: &ToolCall, rule: &str, reason: &str, command: &str) -> Draft {
-    let body = json!({"rule": rule, "reason": reason, "command": cut(command), "tool": call.tool,
-        "call": call.id});
-    Draft::new("run.violation", Topic::Run, &run.id.to_string(), "daemon", body)
-        .because(because(run))
 }
 
 fn ask_of(run: &Run, call: &ToolCall, reasons: Vec<approval::Reason>) -> Ask {
@@ -556,6 +580,11 @@ impl Handle {
             return Err(Error::RunOver(run.to_string()));
         }
         Ok(known)
+    }
+
+    /// What agents may do without asking.
+    pub(crate) fn gate_policy(&self) -> orkestra_core::gate::Policy {
+        self.upkeep().gate
     }
 
     /// A person says yes; all that changed by it. Saying the same again changes nothing.

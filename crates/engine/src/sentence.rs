@@ -302,15 +302,6 @@ fn run_sentence(event: &Event, body: &Value) -> String {
             format!("{} is asked: {}", text(body, "agent"), quote(text(body, "prompt")))
         }
         "run.prepared" => "The run's worktree is ready.".to_owned(),
-        "run.violation" => format!(
-            "The gate denied {}: {} ({}).",
-            quote(text(body, "command")),
-            quote(text(body, "reason")),
-            text(body, "rule")
-        ),
-        "run.hook_denied" => {
-            format!("A hook denied {}: {}", text(body, "tool"), quote(text(body, "reason")))
-        }
         "run.started" => format!("The agent works as process {}.", number(body, "pid")),
         "run.adopted" => format!("The agent works on as process {}.", number(body, "pid")),
         "run.start_repeated" => "The agent had not been started yet and is started now.".to_owned(),

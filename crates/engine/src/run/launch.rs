@@ -66,6 +66,7 @@ impl Runs {
             folder: home.join("runs").join(run.id.to_string()).join("bridge"),
             slots: crate::agent_slots(home, &run.agent),
         });
+        request.hook = crate::approval::hook_command(spec.kind);
         vendor::read_settings(&mut request, spec, &self.actors.options.env);
         let mut invocation = command(spec, &request).map_err(|error| describe(&error))?;
         let path = self.actors.options.env.iter().find(|(name, _)| name == "PATH");
@@ -84,6 +85,7 @@ impl Runs {
         env.insert("ORKESTRA_ATTEMPT".to_owned(), run.attempt_number().to_string());
         let charter = place::charter(&self.actors.options.home, run.id);
         env.insert("ORKESTRA_CHARTER".to_owned(), charter.to_string_lossy().into_owned());
+        env.extend(crate::approval::environment(&self.actors.options.home, run.id, instance)?);
         Ok(Launch {
             name: format!("run-{}", run.id.short()),
             instance: instance.to_string(),

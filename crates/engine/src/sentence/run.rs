@@ -38,7 +38,15 @@ pub(super) fn sentence(event: &Event, body: &Value) -> Option<String> {
         "run.stalled" => "The agent said nothing after a tool's result for too long.".to_owned(),
         "run.silent" => format!("Nothing was heard of the agent since {}.", text(body, "since")),
         "run.heard" => "The agent speaks again.".to_owned(),
-        "run.violation" => format!("The gate denied {}.", quote(text(body, "command"))),
+        "run.violation" => format!(
+            "The gate denied {}: {} ({}).",
+            quote(text(body, "command")),
+            quote(text(body, "reason")),
+            text(body, "rule")
+        ),
+        "run.hook_denied" => {
+            format!("A hook denied {}: {}", text(body, "tool"), quote(text(body, "reason")))
+        }
         _ => return None,
     })
 }

@@ -142,6 +142,7 @@ fn set(
                 | Ty::Named(_)
                 | Ty::Jobs(_)
                 | Ty::Variables
+                | Ty::Hooks
                 | Ty::After
                 | Ty::Program
                 | Ty::Strings,

@@ -76,6 +76,8 @@ pub(crate) enum Ty {
     Strings,
     /// Names and texts.
     Variables,
+    /// Hooks by event.
+    Hooks,
     /// Units and conditions.
     After,
     /// Exit codes.
@@ -304,6 +306,13 @@ pub(crate) const AGENT: Section = Section {
             doc: "What it may do without asking, in the vendor's words.",
         },
         Key {
+            name: "hooks",
+            ty: Ty::Hooks,
+            default: "{}",
+            example: "{ PreToolUse: [{ match: Bash, command: [guard] }] }",
+            doc: "Programs that are told what the agent does, by event; before a tool call they may say no.",
+        },
+        Key {
             name: "limits",
             ty: Sub(&run::LIMITS),
             default: "",
@@ -365,6 +374,35 @@ pub(crate) const AGENT: Section = Section {
             default: "[]",
             example: "[rust, reviews]",
             doc: "What it is good for, in free words.",
+        },
+    ],
+};
+
+/// One hook of an agent; its place in the file is a list, so it is not in the tree of keys.
+pub(crate) const HOOK: Section = Section {
+    name: "a hook",
+    short: None,
+    keys: &[
+        Key {
+            name: "match",
+            ty: Text,
+            default: "none",
+            example: "Bash",
+            doc: "For which tools, divided by |, each with * for any rest; without it for all.",
+        },
+        Key {
+            name: "command",
+            ty: Program,
+            default: "",
+            example: "[./guard.sh]",
+            doc: "Program and arguments; the call is on its input as JSON.",
+        },
+        Key {
+            name: "timeout",
+            ty: Ty::Span,
+            default: "1m",
+            example: "5s",
+            doc: "How long it may take, 10 minutes at most; one that takes longer denies.",
         },
     ],
 };

@@ -365,6 +365,7 @@ pub(crate) fn expectation(ty: Ty) -> String {
         Ty::Command => "a list of program and arguments, or one line for the shell".to_owned(),
         Ty::Program => "a list of program and arguments".to_owned(),
         Ty::Strings => "a list of texts".to_owned(),
+        Ty::Hooks => "a mapping from events to lists of hooks".to_owned(),
         Ty::Variables => "a mapping from names to texts".to_owned(),
         Ty::After => "a mapping from units to conditions".to_owned(),
         Ty::Codes => "a list of numbers from 0 to 255".to_owned(),

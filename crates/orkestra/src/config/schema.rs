@@ -1,6 +1,6 @@
 //! The JSON schema of the file, made from the table of keys, for editors and for documents.
 
-use super::keys::{Key, ROOT, Section, Ty};
+use super::keys::{HOOK, Key, ROOT, Section, Ty};
 use super::unit::CONDITIONS;
 use serde_json::{Map, Value, json};
 
@@ -99,6 +99,10 @@ fn of(ty: Ty) -> Value {
         }),
         Ty::Program => json!({"type": "array", "minItems": 1, "items": text()}),
         Ty::Strings => json!({"type": "array", "items": text()}),
+        Ty::Hooks => json!({
+            "type": ["object", "null"],
+            "additionalProperties": {"type": "array", "items": section(&HOOK)},
+        }),
         Ty::Variables => json!({
             "type": ["object", "null"],
             "propertyNames": {"minLength": 1, "pattern": "^[^=]+$"},

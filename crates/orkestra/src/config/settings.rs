@@ -1,6 +1,7 @@
 //! The tree → settings: every section is read here, and what they say about each other checked.
 
 mod gate;
+mod hooks;
 mod job;
 mod money;
 mod telemetry;
@@ -340,6 +341,7 @@ pub(super) fn agent(entry: &Entry, path: KeyPath, reader: &mut Reader) -> Option
     let env = reader.variables(fields.get("env"), &fields.path.join("env"));
     let limits = run_limits(&fields, reader);
     let api = api(&fields, kind, reader);
+    let hooks = hooks::read(&fields, reader);
     kind.map(|kind| AgentSpec {
         limits,
         kind,
@@ -350,6 +352,7 @@ pub(super) fn agent(entry: &Entry, path: KeyPath, reader: &mut Reader) -> Option
         permission_mode,
         api,
         capabilities,
+        hooks,
         ..AgentSpec::new(kind)
     })
 }

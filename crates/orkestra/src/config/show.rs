@@ -2,6 +2,7 @@
 
 use super::reader::{KeyPath, show_size};
 use super::{Loaded, Origin, Settings, keys, redact};
+use orkestra_agents::user_hook::UserHook;
 use orkestra_agents::{AgentSpec, ApiSpec};
 use orkestra_connectors::Notification;
 use orkestra_core::budget::{Budget, Limit};
@@ -131,6 +132,7 @@ fn agent_value(agent: &AgentSpec) -> Value {
         "env": variables(&agent.env),
         "permission_mode": agent.permission_mode,
         "capabilities": agent.capabilities,
+        "hooks": hooks_value(&agent.hooks),
     });
     // Nothing of it means anything to another kind.
     if agent.kind.is_api()
@@ -139,6 +141,19 @@ fn agent_value(agent: &AgentSpec) -> Value {
         map.extend(api);
     }
     value
+}
+
+fn hooks_value(hooks: &[UserHook]) -> Value {
+    let mut value = serde_json::Map::new();
+    for hook in hooks {
+        let one = json!({"match": hook.matches, "command": redact::command(&hook.command),
+            "timeout": Span::from_ms(hook.timeout_ms)});
+        let list = value.entry(hook.event.as_str()).or_insert_with(|| json!([]));
+        if let Some(list) = list.as_array_mut() {
+            list.push(one);
+        }
+    }
+    Value::Object(value)
 }
 
 fn api_value(api: &ApiSpec) -> Value {

@@ -15,6 +15,7 @@ mod harness;
 mod support;
 
 mod acp;
+mod approvals;
 mod arguments;
 mod faults;
 mod hooks;

@@ -12,6 +12,7 @@
 mod harness;
 
 mod alerts;
+mod approvals;
 mod audit;
 mod backup;
 mod claude;

@@ -31,6 +31,8 @@ fn is_told(alert: &Alert, needs: &[Need]) -> bool {
         "unit_failed" => {
             needs.iter().any(|need| need.kind == "unit_failed" && need.subject == alert.subject)
         }
+        // The questions are there themselves.
+        "approval" => true,
         // One entry tells of all of them.
         "effect_unknown" => needs.iter().any(|need| need.kind == "effect_unknown"),
         _ => false,
