@@ -1,10 +1,13 @@
 //! An agent that speaks the Agent Client Protocol: the real OpenCode, on a scripted model.
 
-use crate::harness::Home;
+use crate::harness::{Home, ORKESTRA, text};
 use crate::site::{Model, of};
 use crate::support::{project, repository};
 use serde_json::{Value, json};
+use std::collections::BTreeMap;
+use std::io::Write;
 use std::path::{Path, PathBuf};
+use std::process::Stdio;
 
 /// Where it is; `cargo xtask test` installs it and says where.
 fn opencode() -> String {
@@ -17,17 +20,15 @@ fn opencode() -> String {
     path
 }
 
-/// A daemon with OpenCode on this script; `edit` is what it may do by itself.
-fn house(script: &Value, edit: &str) -> (Home, Model, PathBuf) {
-    let mut home = Home::new("");
-    let model = Model::start(&home, script);
+/// Variables that lead it to the scripted model, with folders of its own.
+fn vendor(home: &Home, url: &str, edit: &str) -> BTreeMap<String, String> {
     let vendor = home.dir.join("vendor");
     std::fs::create_dir_all(&vendor).expect("the vendor's folder");
     let config = json!({
         "provider": {"fake": {
             "npm": "@ai-sdk/openai-compatible",
             "name": "fake",
-            "options": {"baseURL": format!("{}/v1", model.url), "apiKey": "sk-test-not-a-key"},
+            "options": {"baseURL": format!("{url}/v1"), "apiKey": "sk-test-not-a-key"},
             "models": {"scripted": {"name": "scripted", "limit": {"context": 200_000, "output": 8_000}}},
         }},
         "model": "fake/scripted",
@@ -37,19 +38,27 @@ fn house(script: &Value, edit: &str) -> (Home, Model, PathBuf) {
         "share": "disabled",
     });
     let folder = |name: &str| vendor.join(name).display().to_string();
+    let list = [
+        ("HOME", vendor.display().to_string()),
+        ("XDG_CONFIG_HOME", folder("config")),
+        ("XDG_DATA_HOME", folder("data")),
+        ("XDG_STATE_HOME", folder("state")),
+        ("XDG_CACHE_HOME", folder("cache")),
+        ("OPENCODE_CONFIG_CONTENT", config.to_string()),
+        ("OPENCODE_DISABLE_AUTOUPDATE", "1".to_owned()),
+        ("OPENCODE_DISABLE_MODELS_FETCH", "1".to_owned()),
+    ];
+    list.into_iter().map(|(name, value)| (name.to_owned(), value)).collect()
+}
+
+/// A daemon with OpenCode on this script; `edit` is what it may do by itself.
+fn house(script: &Value, edit: &str) -> (Home, Model, PathBuf) {
+    let mut home = Home::new("");
+    let model = Model::start(&home, script);
     let agent = json!({
         "kind": "acp",
         "command": [opencode(), "acp"],
-        "env": {
-            "HOME": vendor.display().to_string(),
-            "XDG_CONFIG_HOME": folder("config"),
-            "XDG_DATA_HOME": folder("data"),
-            "XDG_STATE_HOME": folder("state"),
-            "XDG_CACHE_HOME": folder("cache"),
-            "OPENCODE_CONFIG_CONTENT": config.to_string(),
-            "OPENCODE_DISABLE_AUTOUPDATE": "1",
-            "OPENCODE_DISABLE_MODELS_FETCH": "1",
-        },
+        "env": vendor(&home, &model.url, edit),
     });
     home.configure(&json!({"agents": {"opencode": agent}}).to_string());
     home.up();
@@ -91,4 +100,36 @@ fn the_real_opencode_writes_a_file_by_acp() {
     assert_eq!(file, "hello from the fake model\n");
     assert_eq!(model.requests().len(), 2);
     home.wait("no process", || home.processes().is_empty().then_some(()));
+}
+
+#[test]
+fn what_opencode_asks_for_is_refused_when_nobody_can_be_asked() {
+    let home = Home::new("");
+    let model = Model::start(&home, &script());
+    let work = home.dir.join("work");
+    std::fs::create_dir_all(&work).expect("a folder");
+    let mut command = home.command(ORKESTRA);
+    command.current_dir(&work).env("PWD", &work).envs(vendor(&home, &model.url, "ask"));
+    command
+        .args(["agent-bridge", "--kind", "acp", "--agent", "a", "--session", "s"])
+        .arg("--conversation")
+        .arg(home.dir.join("bridge/conversation.jsonl"))
+        .args(["--", &opencode(), "acp"]);
+    let mut child =
+        command.stdin(Stdio::piped()).stdout(Stdio::piped()).spawn().expect("the bridge starts");
+    let mut stdin = child.stdin.take().expect("its input");
+    stdin.write_all(b"Write hello.txt").expect("the prompt");
+    drop(stdin);
+    let output = child.wait_with_output().expect("its end");
+    let lines = text(&output.stdout);
+    let events: Vec<Value> =
+        lines.lines().map(|line| serde_json::from_str(line).expect("an event")).collect();
+    let of = |kind: &str| events.iter().filter(|event| event["type"] == kind).collect::<Vec<_>>();
+    let [asked] = of("permission_request")[..] else { panic!("{events:#?}") };
+    assert!(asked["input"].to_string().contains("hello from the fake model"), "{asked}");
+    assert_eq!(of("permission_denied").len(), 1, "{events:#?}");
+    let ended = of("ended");
+    assert_eq!(ended.len(), 1, "{events:#?}");
+    assert_eq!(ended[0]["denials"][0]["message"], "nobody can be asked", "{}", ended[0]);
+    assert!(!work.join("hello.txt").exists(), "it was not written");
 }
