@@ -43,7 +43,7 @@ const TOLD_MAX: usize = 400;
 
 /// Where agents ask: in a folder of its own, which a sandbox may show them.
 pub fn agent_socket(home: &Path) -> PathBuf {
-    home.join("agents").join("s")
+    home.join("agents").join("s").join("ask")
 }
 
 /// What one life of a run's agent is given so that it can ask.
