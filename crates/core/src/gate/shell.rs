@@ -21,6 +21,8 @@ const STEPS_MAX: usize = 20_000;
 const DEPTH_MAX: usize = 8;
 /// More opening brackets than this are denied: the parser calls itself for each.
 const OPENERS_MAX: usize = 2_000;
+/// More brackets that are left open cannot be read.
+const OPEN_MAX: usize = 3;
 /// Up to this many, the parser runs on the caller's stack.
 const OPENERS_SMALL: usize = 24;
 /// The stack of the parser where the line is more deeply nested. It is reserved, not used.
@@ -165,6 +167,40 @@ fn openers(line: &str) -> usize {
             .count()
 }
 
+/// How many round brackets outside of quotes and comments are not closed.
+fn open_brackets(text: &str) -> usize {
+    let mut depth = 0usize;
+    let mut letters = text.chars();
+    let mut before = ' ';
+    while let Some(letter) = letters.next() {
+        match letter {
+            '\\' => {
+                letters.next();
+            }
+            '\'' => while letters.next().is_some_and(|letter| letter != '\'') {},
+            '"' => {
+                while let Some(inner) = letters.next() {
+                    match inner {
+                        '\\' => {
+                            letters.next();
+                        }
+                        '"' => break,
+                        _ => {}
+                    }
+                }
+            }
+            '#' if before.is_whitespace() => {
+                while letters.next().is_some_and(|letter| letter != '\n') {}
+            }
+            '(' => depth += 1,
+            ')' => depth = depth.saturating_sub(1),
+            _ => {}
+        }
+        before = letter;
+    }
+    depth
+}
+
 fn too_long(line: &str) -> Option<&'static str> {
     if line.len() > BYTES_MAX {
         Some("over 64 KiB")
@@ -301,6 +337,12 @@ impl<'a> Walk<'a> {
     fn parse(&mut self, text: &str, place: Option<Place>) -> Option<Program> {
         if numbers_too_big(text) || text.contains('\0') {
             self.hit("unreadable", "", place);
+            return None;
+        }
+        // The parser tries every way to close what is left open, which takes longer with each.
+        let left_open = open_brackets(text);
+        if left_open > OPEN_MAX || text.matches("${${").count() > OPEN_MAX {
+            self.hit("unreadable", "brackets that are not closed", place);
             return None;
         }
         // A text that was made from the line can have more brackets than the line.

@@ -15,6 +15,26 @@ const HOLE: char = '\u{FFFD}';
 /// A word that can become more than this many texts counts as unknown.
 const VALUES_MAX: usize = 64;
 
+/// The parser takes twice as long for each brace; a word with more of them cannot be read.
+const BRACES_MAX: usize = 6;
+
+/// Opening braces outside of quotes that do not belong to a variable.
+fn bare_braces(word: &str) -> usize {
+    let mut count = 0;
+    let mut quote = None;
+    let mut before = ' ';
+    for letter in word.chars() {
+        match (quote, letter) {
+            (None, '\'' | '"') if before != '\\' => quote = Some(letter),
+            (Some(mark), letter) if mark == letter => quote = None,
+            (None, '{') if before != '$' => count += 1,
+            _ => {}
+        }
+        before = letter;
+    }
+    count
+}
+
 /// One argument as it can reach a program.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Arg {
@@ -146,6 +166,9 @@ impl Walk<'_> {
     /// The arguments that a word becomes.
     pub(super) fn fold(&mut self, word: &str, place: Option<Place>) -> Vec<Arg> {
         self.step();
+        if bare_braces(word) > BRACES_MAX {
+            return vec![self.lost(word, place)];
+        }
         if word.contains('{')
             && let Ok(Some(pieces)) = parse_brace_expansions(word, &options())
             && pieces.iter().any(|piece| matches!(piece, BraceExpressionOrText::Expr(_)))
