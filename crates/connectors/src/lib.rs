@@ -4,8 +4,10 @@
 //! who calls has written down before that it is going to happen (Law 4). **Invariant:** secrets come
 //! in with the call and go into the request only, never into an error or a log.
 
+mod github;
 pub mod notification;
 mod webhook;
 
+pub use github::{GitHub, Issues, Repository, Trouble};
 pub use notification::{Kind, Message, Notification, Sent, desktop_command};
 pub use webhook::{Sender, check_url, shown_url};

@@ -78,6 +78,8 @@ pub enum Sent {
     Later(String),
     /// It will never be taken like this.
     Refused(String),
+    /// It may have been taken, and nobody can find out: a person is asked.
+    Unknown(String),
 }
 
 impl Message {

@@ -19,7 +19,7 @@ pub struct Sender {
     client: OnceLock<Result<Client, String>>,
 }
 
-fn build() -> Result<Client, String> {
+pub(crate) fn build() -> Result<Client, String> {
     // One TLS for all of Orkestra: rustls with ring. Who was first has installed it already.
     let _installed_before = rustls::crypto::ring::default_provider().install_default();
     Client::builder()
@@ -33,7 +33,7 @@ fn build() -> Result<Client, String> {
 }
 
 /// The innermost reason, without the address: it may hold a secret.
-fn cause(error: &reqwest::Error) -> String {
+pub(crate) fn cause(error: &reqwest::Error) -> String {
     if error.is_timeout() {
         return format!("no answer within {} s", LIMIT.as_secs());
     }

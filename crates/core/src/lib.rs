@@ -13,6 +13,7 @@ pub mod evidence;
 pub mod gate;
 pub mod health;
 pub mod id;
+pub mod issue;
 pub mod job;
 pub mod money;
 pub mod prompt;

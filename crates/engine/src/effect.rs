@@ -1,8 +1,9 @@
 //! The outbox: carries out what was decided for the outer world, each thing once (Law 4).
 //!
 //! `recorded → begun → done | failed`, each step a commit with its event. What was begun when a
-//! daemon died is tried again only if its kind can bear to be done twice: a notification carries the
-//! same key each time, so that who receives it knows it. Anything else becomes `unknown`, for a person.
+//! daemon died is tried again only if its kind can bear that: a notification carries the same key each
+//! time, so that who receives it knows it; a comment is looked for before it is made again. Anything
+//! else becomes `unknown`, for a person.
 
 mod settle;
 
@@ -10,9 +11,10 @@ pub use settle::{Settled, Settlement, effect_title, effect_to};
 
 use crate::error::Error;
 use crate::handle::Handle;
+use crate::issue::{self, COMMENT};
 use crate::tasks::{TaskKind, Tasks};
 use crate::world::World;
-use orkestra_connectors::{Kind, Message, Notification, Sender, Sent, desktop_command};
+use orkestra_connectors::{GitHub, Kind, Message, Notification, Sender, Sent, desktop_command};
 use orkestra_core::alert::Alert;
 use orkestra_core::event::{Cause, Draft, EventRef, Topic};
 use orkestra_core::health::Level;
@@ -28,8 +30,12 @@ use std::time::Duration;
 use tokio::task::JoinSet;
 use tokio::time::Instant;
 
-/// Telling somebody; the only kind there is yet.
+/// Telling somebody of an alert.
 const NOTIFY: &str = "notify";
+
+/// What this version can carry out. Each looks before it does something again, or carries a key by
+/// which who receives it knows it; so each can be tried again after a crash.
+const KINDS: [&str; 2] = [NOTIFY, COMMENT];
 
 /// Who begins effects; the home's lock makes sure that it is one.
 const OWNER: &str = "daemon";
@@ -100,6 +106,7 @@ pub(crate) fn deliver(
         record(
             tx,
             world.as_ref(),
+            NOTIFY,
             &key,
             &channel.name,
             body(&channel.name, alert.message(), false),
@@ -109,18 +116,20 @@ pub(crate) fn deliver(
     Ok(())
 }
 
-fn record(
+/// Writes down that something is to be done: part of the commit that is its reason.
+pub(crate) fn record(
     tx: &mut dyn Write,
     world: &dyn World,
+    kind: &str,
     key: &str,
     to: &str,
     body: String,
     because: Option<EventRef>,
 ) -> Result<EffectId, StoreError> {
     let id = EffectId::new(world.uuid());
-    let effect = NewEffect { id, kind: NOTIFY.to_owned(), key: key.to_owned(), body };
+    let effect = NewEffect { id, kind: kind.to_owned(), key: key.to_owned(), body };
     if tx.record_effect(&effect)? {
-        let told = json!({"kind": NOTIFY, "to": to});
+        let told = json!({"kind": kind, "to": to});
         append(tx, "effect.recorded", id, told, because)?;
     }
     Ok(id)
@@ -147,7 +156,7 @@ pub(crate) async fn recover(handle: &Handle) -> Result<(), Error> {
                 let why = "the daemon died while it was carried out";
                 let told = json!({"kind": row.kind, "to": to_of(&row), "attempt": row.attempts,
                     "why": why});
-                if row.kind == NOTIFY {
+                if KINDS.contains(&row.kind.as_str()) {
                     tx.retry_effect(id)?;
                     append(tx, "effect.retried", id, told, None)?;
                 } else {
@@ -171,7 +180,7 @@ fn to_of(row: &EffectRow) -> String {
 /// Carries out what is in the outbox until the daemon goes.
 pub(crate) fn watch(handle: &Handle, tasks: &Tasks) {
     let handle = handle.clone();
-    let sender = Arc::new(Sender::default());
+    let (sender, github) = (Arc::new(Sender::default()), Arc::new(GitHub::default()));
     tasks.spawn(TaskKind::Service, async move {
         // They end with this service: what is under way then is taken up by the next daemon.
         let mut under_way: JoinSet<(EffectId, Option<Duration>)> = JoinSet::new();
@@ -189,10 +198,11 @@ pub(crate) fn watch(handle: &Handle, tasks: &Tasks) {
             for row in waiting {
                 let due = not_before.get(&row.id).is_none_or(|at| *at <= now);
                 let free = under_way.len() < PARALLEL && !busy.contains(&row.id);
-                if due && free && row.kind == NOTIFY {
+                if due && free && KINDS.contains(&row.kind.as_str()) {
                     not_before.remove(&row.id);
                     busy.insert(row.id);
-                    under_way.spawn(carry_out(handle.clone(), Arc::clone(&sender), row));
+                    let (sender, github) = (Arc::clone(&sender), Arc::clone(&github));
+                    under_way.spawn(carry_out(handle.clone(), sender, github, row));
                 }
             }
             // One that is due and was not begun just now is gone, or waits for a free place.
@@ -218,6 +228,7 @@ pub(crate) fn watch(handle: &Handle, tasks: &Tasks) {
 async fn carry_out(
     handle: Handle,
     sender: Arc<Sender>,
+    github: Arc<GitHub>,
     row: EffectRow,
 ) -> (EffectId, Option<Duration>) {
     let (id, attempt, to) = (row.id, row.attempts + 1, to_of(&row));
@@ -234,17 +245,24 @@ async fn carry_out(
             return (id, Some(Duration::from_secs(5)));
         }
     };
-    let sent = send(&handle, &sender, &row, &to).await;
+    let mut sent = match row.kind.as_str() {
+        COMMENT => issue::post(&handle, &github, &row).await,
+        _ => send(&handle, &sender, &row, &to).await,
+    };
     let test = is_test(&row);
     let tries_left = usize::try_from(attempt - 1).ok().and_then(|done| WAITS.get(done)).copied();
     let again = match (&sent, test) {
         (Sent::Later(_), false) => tries_left,
         _ => None,
     };
+    if let (Sent::Later(why), COMMENT, None) = (&sent, row.kind.as_str(), again) {
+        // A question that got no answer may have been heard.
+        sent = Sent::Unknown(why.clone());
+    }
     loop {
-        let (sent, to) = (sent.clone(), to.clone());
+        let (sent, to, kind) = (sent.clone(), to.clone(), row.kind.clone());
         let finished = handle.store.write(move |tx| {
-            let base = json!({"kind": NOTIFY, "to": to, "attempt": attempt, "test": test});
+            let base = json!({"kind": kind, "to": to, "attempt": attempt, "test": test});
             finish(tx, id, fence, &sent, again, base)
         });
         match finished.await {
@@ -271,6 +289,7 @@ fn finish(
     let (outcome, why) = match sent {
         Sent::Done(why) => (Outcome::Done, why),
         Sent::Later(why) | Sent::Refused(why) => (Outcome::Failed, why),
+        Sent::Unknown(why) => (Outcome::Unknown, why),
     };
     tx.finish_effect(id, fence, outcome, why)?;
     told["why"] = json!(why);
@@ -281,7 +300,8 @@ fn finish(
             told["wait_ms"] = json!(u64::try_from(wait.as_millis()).unwrap_or(u64::MAX));
             "effect.retried"
         }
-        (_, None) => "effect.failed",
+        (Outcome::Unknown, None) => "effect.unknown",
+        (Outcome::Failed, None) => "effect.failed",
     };
     append(tx, kind, id, told, None)
 }
@@ -386,7 +406,7 @@ impl Handle {
                 "title": "This is a test of Orkestra's notifications.", "action": "orkestra status",
                 "first_at": at, "last_at": at, "count": 1});
             let key = format!("{NOTIFY}:test:{}", world.uuid());
-            record(tx, world.as_ref(), &key, &name, body(&name, message, true), None)
+            record(tx, world.as_ref(), NOTIFY, &key, &name, body(&name, message, true), None)
         });
         let effect = recorded.await.map_err(Error::Store)?.value;
         self.view.effects.notify_one();

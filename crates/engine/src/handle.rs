@@ -74,6 +74,8 @@ pub(crate) struct View {
     pub(crate) started_boot_ms: u64,
     /// Wakes the outbox.
     pub(crate) effects: tokio::sync::Notify,
+    /// Issues that become runs.
+    pub(crate) github: crate::issue::GitHubView,
     /// Has budgets looked at.
     pub(crate) budgets: tokio::sync::Notify,
     /// Budgets that stop something now.
@@ -306,6 +308,7 @@ impl Handle {
     pub fn set_upkeep(&self, upkeep: Upkeep) {
         *self.view.upkeep.write().unwrap_or_else(std::sync::PoisonError::into_inner) = upkeep;
         self.view.budgets.notify_one();
+        self.view.github.changed.notify_one();
     }
 
     /// Which agents can be started here.
@@ -341,8 +344,11 @@ impl Handle {
             let texts = own.into_iter().flatten().chain(channel.headers);
             (format!("notification:{name}"), texts.collect())
         });
+        let github = self.upkeep().github.and_then(|spec| spec.repository.token);
+        let github =
+            github.map(|token| ("github".to_owned(), [("token".to_owned(), token)].into()));
         let mut checked = Vec::new();
-        for (name, env) in units.chain(agents).chain(jobs).chain(notifications) {
+        for (name, env) in units.chain(agents).chain(jobs).chain(notifications).chain(github) {
             if of.is_none_or(|of| names_secret_owner(of, &name)) {
                 checked.extend(self.view.secrets.check(&env, &name).await);
             }

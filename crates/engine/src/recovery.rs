@@ -90,6 +90,7 @@ pub async fn start(mut options: Options, tasks: &Tasks) -> Result<Handle, Error>
         started_boot_ms: options.world.now().boot_ms,
         effects: tokio::sync::Notify::new(),
         budgets: tokio::sync::Notify::new(),
+        github: crate::issue::GitHubView::default(),
         budget_holds: RwLock::default(),
         env: options.env.clone(),
         store_state: watch::Sender::new(StoreState::Ok),
@@ -153,6 +154,7 @@ pub async fn start(mut options: Options, tasks: &Tasks) -> Result<Handle, Error>
     crate::alert::watch(&handle, tasks);
     crate::effect::watch(&handle, tasks);
     crate::budget::watch(&handle, tasks);
+    crate::issue::watch(&handle, tasks);
     Ok(handle)
 }
 

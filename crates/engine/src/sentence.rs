@@ -72,6 +72,7 @@ pub fn sentence(event: &Event) -> String {
             approval::sentence(event, body)
         }
         kind if kind.starts_with("agent.") => agent::sentence(event, body),
+        kind if kind.starts_with("issue.") => budget::issue(event, body),
         kind if kind.starts_with("budget.") => budget::sentence(event, body),
         kind if kind.starts_with("effect.") => effect_sentence(kind, body),
         "health.changed" => health_sentence(body),

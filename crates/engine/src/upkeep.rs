@@ -1,6 +1,7 @@
 //! What the configuration says about the house itself, apart from units and agents. It may change
 //! while the daemon runs; whoever uses it asks for it anew each time.
 
+use crate::issue::GitHubSpec;
 use crate::money::Money;
 use orkestra_connectors::Notification;
 use orkestra_core::gate::Policy;
@@ -19,6 +20,8 @@ pub struct Upkeep {
     pub notifications: BTreeMap<String, Notification>,
     /// Prices, budgets, and in which zone days begin.
     pub money: Money,
+    /// Issues that become runs.
+    pub github: Option<GitHubSpec>,
     /// How long a question waits for a person before it is denied [24 hours].
     pub approvals_expire: Option<Span>,
     /// What agents may do without being asked, and what not at all.

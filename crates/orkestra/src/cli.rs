@@ -113,6 +113,9 @@ pub(crate) enum Command {
     Agent(Agent),
     /// Show what agents used and what it cost
     Usage(Usage),
+    /// Look at issues of GitHub that become runs
+    #[command(subcommand, name = "github")]
+    GitHub(GitHub),
     /// Say what agents may spend
     #[command(subcommand)]
     Budget(BudgetVerb),

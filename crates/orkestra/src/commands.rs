@@ -19,6 +19,7 @@ mod effect;
 mod events;
 mod evidence;
 mod gate;
+mod github;
 mod health;
 mod import;
 mod init;
@@ -126,6 +127,7 @@ pub(crate) async fn run(cli: Cli, surroundings: Surroundings) -> ExitCode {
         Command::Secret(args) => secret::run(context, args).await,
         Command::Agent(args) => agent::run(context, args).await,
         Command::Usage(args) => usage::run(context, args).await,
+        Command::GitHub(args) => github::run(context, args).await,
         Command::Budget(args) => budget::run(context, args).await,
         Command::Bridge(args) => bridge::run(context, args).await,
         Command::Agents(args) => agents::run(context, args).await,

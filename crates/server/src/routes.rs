@@ -9,6 +9,7 @@ mod config;
 mod daemon;
 mod effect;
 mod evidence;
+mod github;
 mod health;
 mod job;
 pub(crate) mod journal;
@@ -92,6 +93,7 @@ fn protected_routes() -> OpenApiRouter<App> {
         .routes(routes!(money::remove))
         .routes(routes!(money::lift))
         .routes(routes!(money::calls))
+        .routes(routes!(github::status))
         .routes(routes!(journal::events))
         .routes(routes!(journal::page))
         .routes(routes!(journal::show))

@@ -246,6 +246,18 @@ fn budget_over(about: &str, why: &str) -> Vec<Signal> {
 /// A channel that does not work is worth an alert over the others; a test tells its asker.
 fn channel(kind: &str, body: &Value) -> Vec<Signal> {
     let to = text(body, "to");
+    if text(body, "kind") == "github.comment" && kind == "effect.failed" {
+        return vec![raise(
+            "comment_failed",
+            to,
+            Level::Warning,
+            format!("The result could not be told on {to}: {}.", text(body, "why")),
+            "orkestra effect list".to_owned(),
+        )];
+    }
+    if text(body, "kind") == "github.comment" {
+        return vec![clear("comment_failed", to, "It was told.")];
+    }
     if text(body, "kind") != "notify" || body.get("test") == Some(&Value::Bool(true)) {
         return Vec::new();
     }

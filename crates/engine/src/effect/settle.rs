@@ -1,6 +1,6 @@
 //! A person's word on an effect whose outcome nobody knows, or that failed (Law 4).
 
-use super::{NOTIFY, parsed, to_of};
+use super::{KINDS, NOTIFY, parsed, to_of};
 use crate::error::Error;
 use crate::handle::Handle;
 use orkestra_core::event::{Cause, Draft, Topic};
@@ -43,6 +43,9 @@ pub enum Settled {
 
 /// An effect in words: what is done, and to whom.
 pub fn effect_title(row: &EffectRow) -> String {
+    if row.kind == crate::issue::COMMENT {
+        return format!("comment on {}", to_of(row));
+    }
     if row.kind != NOTIFY {
         return row.kind.clone();
     }
@@ -66,7 +69,9 @@ fn refusal(row: &EffectRow, how: Settlement) -> Option<String> {
         (EffectState::Failed, Settlement::Done) => {
             "surely did not happen; it can only be tried again"
         }
-        (EffectState::Unknown | EffectState::Failed, Settlement::Retry) if row.kind != NOTIFY => {
+        (EffectState::Unknown | EffectState::Failed, Settlement::Retry)
+            if !KINDS.contains(&row.kind.as_str()) =>
+        {
             return Some(format!("this version cannot carry out {} (effect {id})", row.kind));
         }
         (EffectState::Unknown, _) | (EffectState::Failed, Settlement::Retry) => return None,

@@ -33,3 +33,17 @@ pub(super) fn sentence(event: &Event, body: &Value) -> String {
         other => format!("{name}: {other}."),
     }
 }
+
+/// What happened to an issue of a tracker.
+pub(super) fn issue(event: &Event, body: &Value) -> String {
+    let (place, title, why) = (&event.subject, quote(text(body, "title")), text(body, "why"));
+    let why = quote(why.trim_end_matches('.'));
+    match event.kind.as_str() {
+        "issue.taken" => format!("The issue {place} is work for an agent: {title}"),
+        "issue.refused" => format!("The issue {place} becomes no run: {why}."),
+        "issue.waiting" => format!("The issue {place} waits: {why}."),
+        "issue.begun" => format!("The issue {place} has its run."),
+        "issue.answered" => format!("The result is to be told on the issue {place}."),
+        other => format!("{place}: {other}."),
+    }
+}

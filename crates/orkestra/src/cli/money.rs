@@ -98,3 +98,10 @@ pub(crate) struct SetBudget {
     #[command(flatten)]
     pub(crate) json: Json,
 }
+
+/// Issues of GitHub.
+#[derive(Debug, Subcommand)]
+pub(crate) enum GitHub {
+    /// Show which issues became runs, and how it went the last time that it was looked
+    Status(Json),
+}

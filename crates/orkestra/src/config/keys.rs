@@ -1,6 +1,7 @@
 //! Every key of the file, once: the reader, the schema, the hints and the tests go by this table.
 
 pub(crate) mod gate;
+pub(crate) mod github;
 pub(crate) mod job;
 pub(crate) mod money;
 pub(crate) mod run;
@@ -159,6 +160,13 @@ pub(crate) const ROOT: Section = Section {
             default: "{}",
             example: "{ claude: { kind: claude } }",
             doc: "The agents that can be given work, by name.",
+        },
+        Key {
+            name: "github",
+            ty: Sub(&github::GITHUB),
+            default: "",
+            example: "{ repo: acme/tools, token: \"env:GITHUB_TOKEN\" }",
+            doc: "Issues of GitHub that become runs.",
         },
         Key {
             name: "budgets",

@@ -2,6 +2,7 @@
 
 mod gate;
 mod hooks;
+mod github;
 mod job;
 mod money;
 mod telemetry;
@@ -56,7 +57,8 @@ pub(crate) fn read(root: Option<&Node>, folders: &Folders<'_>, reader: &mut Read
     check_after(&afters, &units, reader);
     let agents = agents(&top, folders, reader);
     let jobs = job::read(&top, folders, &env, reader);
-    let upkeep = upkeep::read(&top, reader);
+    let mut upkeep = upkeep::read(&top, reader);
+    upkeep.github = github::read(&top, folders, reader);
     let telemetry = telemetry::read(&top, reader);
     Settings {
         home: folders.data.to_path_buf(),

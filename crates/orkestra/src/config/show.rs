@@ -13,7 +13,7 @@ use orkestra_core::job::spec::{Action, JobSpec};
 use orkestra_core::span::Span;
 use orkestra_core::unit::probe::Probe;
 use orkestra_core::unit::spec::UnitSpec;
-use orkestra_engine::{Money, Retention};
+use orkestra_engine::{GitHubSpec, Money, Retention};
 use serde_json::{Map, Value, json};
 use std::collections::BTreeMap;
 use std::fmt::Write;
@@ -34,6 +34,7 @@ pub(crate) fn values(settings: &Settings) -> Value {
         "agents": agents,
         "notifications": notifications(&settings.upkeep.notifications),
         "jobs": jobs,
+        "github": github(settings.upkeep.github.as_ref()),
         "budgets": budgets(&settings.upkeep.money),
         "prices": prices(&settings.upkeep.money),
         "money": { "zone": settings.upkeep.money.books.zone.iana_name().unwrap_or("UTC") },
@@ -192,6 +193,23 @@ fn notifications(all: &BTreeMap<String, Notification>) -> Value {
             (name.clone(), value)
         })
         .collect()
+}
+
+/// Without a repository the other words say nothing.
+fn github(spec: Option<&GitHubSpec>) -> Value {
+    let Some(spec) = spec else { return json!({ "repo": "none" }) };
+    // A reference is no secret; a token itself is.
+    let token = spec.repository.token.as_deref().map(|token| redact::value("token", token));
+    json!({
+        "repo": spec.repository.repo,
+        "base_url": spec.repository.base_url,
+        "token": token,
+        "label": spec.label,
+        "authors": spec.authors,
+        "agent": spec.agent,
+        "target": spec.target,
+        "every": spec.every,
+    })
 }
 
 fn budgets(money: &Money) -> Value {

@@ -130,6 +130,7 @@ const TRIED_MONEY: &[(&str, &[&str], Form)] = &[
     ("agent resume", &["helper"], Document),
     ("agent stats", &["helper"], Document),
     ("usage", &["--by", "day"], Document),
+    ("github status", &[], Document),
     ("budget set", &["tried", "--usd", "5", "--per", "day"], Document),
     ("budget list", &[], Document),
     ("budget show", &["tried"], Document),

@@ -23,6 +23,7 @@ mod contract;
 mod effects;
 mod evidence;
 mod gate;
+mod github;
 mod guard;
 mod health;
 mod import;

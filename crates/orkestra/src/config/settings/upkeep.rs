@@ -19,6 +19,7 @@ pub(super) fn read(top: &Fields<'_>, reader: &mut Reader) -> Upkeep {
         retention: retention(top, reader),
         notifications: notifications(top, reader),
         money: super::money::read(top, reader),
+        github: None,
         approvals_expire: Some(approvals_expire(top, reader)),
         gate: super::gate::read(top, reader),
     }
