@@ -256,6 +256,9 @@ async fn begin(handle: &Handle, spec: &GitHubSpec, mut taken: Taken) -> Result<(
         agent: spec.agent.clone(),
         target: spec.target.clone(),
         request_key: Some(taken.issue.key()),
+        evidence: Vec::new(),
+        raw: false,
+        budget_usd: None,
         limits: orkestra_core::run::LimitsSpec::default(),
     };
     match handle.create_run(new, ACTOR).await {

@@ -44,8 +44,8 @@ pub enum Permit {
 }
 
 /// What a run may cost as a whole, when it was asked for.
-pub(super) fn run_limit(_run: &Run) -> Option<Usd> {
-    None
+pub(super) fn run_limit(run: &Run) -> Option<Usd> {
+    run.budget_usd.and_then(Usd::from_dollars)
 }
 
 /// Halts a run whose budget is used up; lets one go on that waited for a budget that is not.
