@@ -1,8 +1,8 @@
 //! The tree → settings: every section is read here, and what they say about each other checked.
 
 mod gate;
-mod hooks;
 mod github;
+mod hooks;
 mod job;
 mod money;
 mod telemetry;
