@@ -52,8 +52,7 @@ fn pending(home: &Home, count: usize) -> Vec<Value> {
 
 /// What the agent was told, line by line, once it was told so often.
 fn told(home: &Home, id: &str, count: usize) -> Vec<String> {
-    let run = home.json(&["run", "show", id]);
-    let file = PathBuf::from(run["worktree"].as_str().expect("a worktree")).join("told");
+    let file = home.data().join("worktrees").join(id).join("told");
     home.wait("what the agent was told", || {
         let text = std::fs::read_to_string(&file).unwrap_or_default();
         let lines: Vec<String> = text.lines().map(str::to_owned).collect();
