@@ -350,7 +350,7 @@ fn why_it_ended_is_told_in_words() {
         (vec![prepared(), exited(1, 0, vec![done(0, false)])], "gave up"),
         (
             vec![prepared(), exited(1, 0, vec![done(0, true)])],
-            "The agent says it is done; nothing has checked it.",
+            "The agent says it is done; unchecked, since no evidence was asked for.",
         ),
     ] {
         let mut run = run();
