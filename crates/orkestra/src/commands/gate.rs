@@ -108,12 +108,14 @@ fn color(decision: Decision) -> Color {
 
 /// The rules that people made, from the daemon; none without one, since they hold only there.
 async fn made_rules(context: &Context) -> Result<Option<GateRuleList>, Failure> {
-    match context.client()?.get::<GateRuleList>("/api/v1/gate/rules").await {
+    let asked = match context.client() {
+        Ok(client) => client.get::<GateRuleList>("/api/v1/gate/rules").await.map_err(Failure::from),
+        Err(failure) => Err(failure),
+    };
+    match asked {
         Ok(list) => Ok(Some(list)),
-        Err(error) => {
-            let failure = Failure::from(error);
-            if failure.code == Code::NotRunning { Ok(None) } else { Err(failure) }
-        }
+        Err(failure) if failure.code == Code::NotRunning => Ok(None),
+        Err(failure) => Err(failure),
     }
 }
 
