@@ -51,8 +51,16 @@ pub fn compose(task: &Task<'_>) -> String {
             let _ = writeln!(text, "- {}", check.in_words());
         }
     }
-    if let Some(budget) = task.budget_usd {
-        let _ = writeln!(text, "\n# LIMITS\n\nThe work may cost {budget:.2} US dollars.");
+    text.push_str(
+        "\n# COMPLEXITY\n\nNobody has estimated it. Judge it yourself before you begin, and say so if it is \
+         more than one task.\n",
+    );
+    text.push_str("\n# ESTIMATED TOKENS\n\n");
+    match task.budget_usd {
+        Some(budget) => {
+            let _ = writeln!(text, "No estimate. The work may cost {budget:.2} US dollars.");
+        }
+        None => text.push_str("No estimate. Use no more than the work needs.\n"),
     }
     text.push_str(REPORTS);
     text.push_str("\nBegin work now.\n");
@@ -94,7 +102,8 @@ mod tests {
             "# USER REQUEST",
             "# RESPONSIBILITIES",
             "# DELIVERABLES",
-            "# LIMITS",
+            "# COMPLEXITY",
+            "# ESTIMATED TOKENS",
             "# REPORTS",
             "Begin work now.",
         ];
@@ -116,6 +125,6 @@ mod tests {
         assert_eq!(kinds, ["milestone", "progress", "blocker", "finding"]);
 
         let question = compose(&Task { branch: None, checks: &[], budget_usd: None, ..task });
-        assert!(question.contains("Nothing is checked") && !question.contains("# LIMITS"));
+        assert!(question.contains("Nothing is checked") && !question.contains("dollars"));
     }
 }
