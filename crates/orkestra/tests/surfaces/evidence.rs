@@ -71,7 +71,11 @@ fn honest_work_is_committed_and_verified() {
     let (home, target) = with_script("echo made > made.txt; echo no > ignored.log");
     std::fs::write(target.join(".gitignore"), "*.log\n").expect("a file");
     git(&home, &target, &["add", "-A"]);
-    git(&home, &target, &["commit", "--quiet", "-m", "ignore"]);
+    git(
+        &home,
+        &target,
+        &["-c", "user.name=t", "-c", "user.email=t@t", "commit", "--quiet", "-m", "ignore"],
+    );
     let (code, run) = run(&home, &target, &[]);
     assert_eq!((code, &run["state"]), (0, &json!("verified")), "{run:#}");
     assert_eq!(
@@ -218,7 +222,11 @@ fn the_projects_own_tests_count_and_cannot_be_changed_by_the_agent() {
     std::fs::write(target.join("Makefile"), "test:\n\tgrep -q fine result\n").expect("a file");
     std::fs::write(target.join("good"), "").expect("a file");
     git(&home, &target, &["add", "-A"]);
-    git(&home, &target, &["commit", "--quiet", "-m", "tests"]);
+    git(
+        &home,
+        &target,
+        &["-c", "user.name=t", "-c", "user.email=t@t", "commit", "--quiet", "-m", "tests"],
+    );
     if !home.command("make").arg("--version").output().is_ok_and(|said| said.status.success()) {
         panic!("make is needed for this test");
     }
@@ -227,7 +235,11 @@ fn the_projects_own_tests_count_and_cannot_be_changed_by_the_agent() {
     assert_eq!(checks(&good)[2], ("tests (make test)".to_owned(), Some(true)));
 
     git(&home, &target, &["rm", "--quiet", "good"]);
-    git(&home, &target, &["commit", "--quiet", "-m", "now it cheats"]);
+    git(
+        &home,
+        &target,
+        &["-c", "user.name=t", "-c", "user.email=t@t", "commit", "--quiet", "-m", "now it cheats"],
+    );
     let (code, cheat) = run(&home, &target, &[]);
     assert_eq!(code, 13, "{cheat:#}");
     let detail = cheat["evidence"]["checks"][2]["detail"].as_str().expect("a detail").to_owned();
@@ -236,7 +248,11 @@ fn the_projects_own_tests_count_and_cannot_be_changed_by_the_agent() {
     // What the project asks for takes the place of the default.
     std::fs::write(target.join(".orkestra.yaml"), "evidence: [\"file:result\"]\n").expect("a file");
     git(&home, &target, &["add", "-A"]);
-    git(&home, &target, &["commit", "--quiet", "-m", "ask"]);
+    git(
+        &home,
+        &target,
+        &["-c", "user.name=t", "-c", "user.email=t@t", "commit", "--quiet", "-m", "ask"],
+    );
     let (code, asked) = run(&home, &target, &[]);
     assert_eq!((code, &asked["evidence"]["source"]), (13, &json!("project")), "{asked:#}");
     assert_eq!(checks(&asked), [("file:result".to_owned(), Some(false))]);
@@ -384,7 +400,11 @@ fn a_diff_shows_renames_pictures_and_lines_also_while_nothing_is_committed() {
     let lines: String = (0..40).map(|number| format!("line {number}\n")).collect();
     std::fs::write(target.join("long.txt"), lines).expect("a file");
     git(&home, &target, &["add", "-A"]);
-    git(&home, &target, &["commit", "--quiet", "-m", "long"]);
+    git(
+        &home,
+        &target,
+        &["-c", "user.name=t", "-c", "user.email=t@t", "commit", "--quiet", "-m", "long"],
+    );
     for evidence in ["none", "changed"] {
         let (_, run) = run(&home, &target, &[evidence]);
         let diff = home.json(&["run", "diff", id(&run)]);
