@@ -12,7 +12,7 @@ RUN cargo build --release --locked -p orkestra
 
 FROM debian:bookworm-slim
 RUN apt-get update \
-    && apt-get install --yes --no-install-recommends ca-certificates git \
+    && apt-get install --yes --no-install-recommends bubblewrap ca-certificates git \
     && rm -rf /var/lib/apt/lists/* \
     && useradd --uid 10001 --user-group --home-dir /data --shell /usr/sbin/nologin orkestra \
     && install -d -o orkestra -g orkestra -m 0700 /data

@@ -72,6 +72,7 @@ pub(crate) fn for_tests() -> Result<Tools> {
         bail!("tests need git: agents work in worktrees");
     }
     packages()?;
+    bubblewrap()?;
     Ok(Tools { chromium: chromium()?, agents: agents::install()? })
 }
 
@@ -80,6 +81,27 @@ pub(crate) struct Tools {
     pub(crate) chromium: PathBuf,
     /// Agent programs: the variable that tells tests where one is, and where it is.
     pub(crate) agents: Vec<(&'static str, PathBuf)>,
+}
+
+/// Agents are held by it; the tests of the sandbox fail without.
+fn bubblewrap() -> Result<()> {
+    if found("bwrap") {
+        return Ok(());
+    }
+    if !found("apt-get") {
+        bail!("tests need bubblewrap; install it with this machine's package manager");
+    }
+    println!("Installing bubblewrap …");
+    apt_install(&["bubblewrap"])
+}
+
+/// Installs packages of the system.
+fn apt_install(names: &[&str]) -> Result<()> {
+    let sudo = !is_root() && found("sudo");
+    let apt = || if sudo { Program::new("sudo").arg("apt-get") } else { Program::new("apt-get") };
+    let quiet = |program: Program| program.env("DEBIAN_FRONTEND", "noninteractive");
+    quiet(apt()).args(["update", "-qq"]).run()?;
+    quiet(apt()).args(["install", "-y", "-qq", "--no-install-recommends"]).args(names).run()
 }
 
 fn chromium() -> Result<PathBuf> {
@@ -91,13 +113,7 @@ fn chromium() -> Result<PathBuf> {
         bail!("tests need Chromium; install it with this machine's package manager");
     }
     println!("Installing Chromium …");
-    let sudo = !is_root() && found("sudo");
-    let apt = || if sudo { Program::new("sudo").arg("apt-get") } else { Program::new("apt-get") };
-    let quiet = |program: Program| program.env("DEBIAN_FRONTEND", "noninteractive");
-    quiet(apt()).args(["update", "-qq"]).run()?;
-    quiet(apt())
-        .args(["install", "-y", "-qq", "--no-install-recommends", "chromium", "fonts-dejavu-core"])
-        .run()?;
+    apt_install(&["chromium", "fonts-dejavu-core"])?;
     look().context("Chromium was installed but is not found")
 }
 

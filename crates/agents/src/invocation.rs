@@ -2,6 +2,7 @@
 
 use crate::user_hook::UserHook;
 use orkestra_core::run::LimitsSpec;
+use orkestra_core::sandbox::SandboxSpec;
 use orkestra_core::signal::Signal;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
@@ -162,6 +163,9 @@ pub struct AgentSpec {
     /// What it says that it can do, in free words, for people and for choosing.
     #[serde(default)]
     pub capabilities: Vec<String>,
+    /// The boundary around it.
+    #[serde(default)]
+    pub sandbox: SandboxSpec,
 }
 
 /// How a model's API is asked; nothing of it matters to other kinds. What is not said is the
@@ -202,6 +206,7 @@ impl AgentSpec {
             limits: LimitsSpec::default(),
             api: ApiSpec::default(),
             capabilities: Vec::new(),
+            sandbox: SandboxSpec::default(),
         }
     }
 

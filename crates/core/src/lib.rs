@@ -18,6 +18,7 @@ pub mod job;
 pub mod money;
 pub mod prompt;
 pub mod run;
+pub mod sandbox;
 pub mod secret;
 pub mod signal;
 pub mod span;

@@ -34,6 +34,7 @@ mod recovery;
 mod repair;
 mod run;
 mod sample;
+mod sandbox;
 mod secret;
 mod sentence;
 mod tasks;

@@ -17,7 +17,7 @@ use crate::instance::{Actors, Control, await_release};
 use crate::message::Message;
 use crate::options::Agents;
 use crate::tasks::TaskKind;
-use orkestra_agents::{AgentSpec, Kind, adapter, discover};
+use orkestra_agents::{Kind, adapter};
 use orkestra_core::id::{InstanceId, RunId};
 use orkestra_core::run::{Run, RunInput, RunOrder};
 use orkestra_core::unit::Exit;
@@ -70,7 +70,7 @@ impl Runs {
     pub(crate) fn carry_out(&mut self, run: &Run, order: &RunOrder, agents: &Agents) {
         match order {
             RunOrder::Prepare => self.prepare(run),
-            RunOrder::Launch { instance } => match spec_of(run, agents) {
+            RunOrder::Launch { instance } => match self.spec_of(run, agents) {
                 Ok(spec) => self.launch(run, *instance, &spec),
                 Err(why) => self.refuse(run.id, why),
             },
@@ -208,15 +208,6 @@ fn attempt_folder(home: &Path, run: &Run) -> PathBuf {
 
 fn kind_of(run: &Run) -> Kind {
     run.kind.parse().unwrap_or(Kind::Script)
-}
-
-fn spec_of(run: &Run, agents: &Agents) -> Result<AgentSpec, String> {
-    match agents.get(&run.agent) {
-        Some(spec) => Ok(spec.clone()),
-        None if run.agent == run.kind => Ok(AgentSpec::new(kind_of(run))),
-        None => discover::by_path(&run.agent)
-            .ok_or_else(|| format!("The agent {:?} is not configured any more.", run.agent)),
-    }
 }
 
 async fn say(outbox: &mpsc::Sender<Message>, id: RunId, input: RunInput) {

@@ -6,6 +6,7 @@ use crate::money::Money;
 use orkestra_connectors::Notification;
 use orkestra_core::gate::Policy;
 use orkestra_core::health::Thresholds;
+use orkestra_core::sandbox::SandboxSpec;
 use orkestra_core::span::Span;
 use std::collections::BTreeMap;
 
@@ -26,6 +27,8 @@ pub struct Upkeep {
     pub approvals_expire: Option<Span>,
     /// What agents may do without being asked, and what not at all.
     pub gate: Policy,
+    /// The sandbox of agents that are not in the configuration.
+    pub sandbox: SandboxSpec,
 }
 
 /// How long things are kept; without a time for ever.

@@ -316,6 +316,11 @@ fn quiet_git(env: &mut BTreeMap<String, String>) {
     }
 }
 
+/// Whether a list of hosts can be used.
+pub fn check_hosts(entries: &[String]) -> Result<(), Refused> {
+    hosts::Hosts::parse(entries).map(|_| ())
+}
+
 /// Where our own program is; also when an upgrade has replaced the file since.
 pub fn own_program() -> std::io::Result<PathBuf> {
     let program = std::env::current_exe()?;

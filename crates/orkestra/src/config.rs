@@ -225,7 +225,8 @@ pub(crate) fn load(inputs: &Inputs<'_>) -> Result<Loaded, Errors> {
         problem.in_file(file.as_deref().unwrap_or(FILE_NAME), &lines);
     }
     let bases = [folder.join("agents"), home.join("agents")];
-    problems.append(&mut dropin::read(&bases, &inputs.cwd, &mut settings.agents));
+    let sandbox = settings.upkeep.sandbox.clone();
+    problems.append(&mut dropin::read(&bases, &inputs.cwd, &sandbox, &mut settings.agents));
     problems.sort_by_key(|p| (p.line().unwrap_or(usize::MAX), p.column()));
     problems.dedup();
     if problems.iter().any(|problem| problem.severity == Severity::Error) {

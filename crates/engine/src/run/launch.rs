@@ -6,9 +6,11 @@ use super::trouble::make_writable;
 use super::{GRACE, Runs, attempt_folder, say};
 use crate::evidence::place;
 use crate::instance::describe;
+use crate::options::Agents;
+use crate::sandbox::{Enclosure, enclose};
 use crate::tasks::TaskKind;
 use crate::vendor;
-use orkestra_agents::{AgentSpec, BridgePlace, Invocation, RunRequest, command};
+use orkestra_agents::{AgentSpec, BridgePlace, RunRequest, command, discover};
 use orkestra_core::id::InstanceId;
 use orkestra_core::run::{Run, RunInput};
 use orkestra_host::instance::{Launch, Output};
@@ -24,6 +26,7 @@ impl Runs {
             Err(why) => return self.refuse(id, why),
         };
         let launcher = Arc::clone(&self.actors.launcher);
+        let enclosure = self.enclosure(run, spec);
         let (secrets, env) = (self.actors.secrets.clone(), spec.variables());
         let store = self.actors.options.store.clone();
         let tells = run.attempt().is_some_and(|attempt| attempt.number > 1 && !attempt.resume);
@@ -36,6 +39,12 @@ impl Runs {
             }
             if let Err(why) = secrets.fill(&env, &mut launch.env).await {
                 let why = format!("Its agent could not be started: {why}.");
+                return say(&outbox, id, RunInput::Refused { why }).await;
+            }
+            if let Some(enclosure) = enclosure
+                && let Err(why) = enclose(&enclosure, &mut launch).await
+            {
+                let why = format!("Its agent was not started: {why}.");
                 return say(&outbox, id, RunInput::Refused { why }).await;
             }
             match launcher.launch(&launch) {
@@ -58,6 +67,7 @@ impl Runs {
         let folder = attempt_folder(&self.actors.options.home, run);
         let mut request = request_of(run, instance, Path::new(&worktree.path));
         request.folder = Some(folder.join("vendor"));
+        request.sandboxed = spec.sandbox.holds();
         let home = &self.actors.options.home;
         request.bridge = Some(BridgePlace {
             program: self.actors.options.program.clone(),
@@ -79,7 +89,6 @@ impl Runs {
             .map_err(|error| format!("{} cannot be written: {error}", stdin.display()))?;
         make_writable(&run.changes.chmod, Path::new(&worktree.path))
             .map_err(|error| format!("a file cannot be made writable: {error}"))?;
-        self.wrap(run, spec, &mut invocation)?;
         let mut env = invocation.environment(self.actors.options.env.iter().cloned());
         env.insert("ORKESTRA_RUN".to_owned(), run.id.to_string());
         env.insert("ORKESTRA_ATTEMPT".to_owned(), run.attempt_number().to_string());
@@ -108,15 +117,36 @@ impl Runs {
         })
     }
 
-    /// The seam of the sandbox: every agent passes here, and what comes out is started.
-    #[allow(clippy::unused_self, clippy::unnecessary_wraps, reason = "the sandbox needs both")]
-    fn wrap(
-        &self,
-        _run: &Run,
-        _spec: &AgentSpec,
-        _invocation: &mut Invocation,
-    ) -> Result<(), String> {
-        Ok(())
+    /// What the agent's sandbox is made from. A run without a worktree has none, and is refused by
+    /// [`Self::launch_of`] before.
+    fn enclosure(&self, run: &Run, spec: &AgentSpec) -> Option<Enclosure> {
+        let options = &self.actors.options;
+        let path = options.env.iter().find(|(name, _)| name == "PATH");
+        Some(Enclosure {
+            home: options.home.clone(),
+            helper: options.program.clone(),
+            run: options.home.join("runs").join(run.id.to_string()),
+            slots: crate::agent_slots(&options.home, &run.agent),
+            worktree: run.worktree.clone()?,
+            target: PathBuf::from(&run.target),
+            add_dirs: run.changes.add_dirs.iter().map(PathBuf::from).collect(),
+            spec: spec.clone(),
+            path: path.map(|(_, path)| path.clone()).unwrap_or_default(),
+        })
+    }
+
+    /// The agent as configured; one that is only found on this machine has the sandbox for all.
+    pub(super) fn spec_of(&self, run: &Run, agents: &Agents) -> Result<AgentSpec, String> {
+        let sandbox = self.actors.options.upkeep.sandbox.clone();
+        match agents.get(&run.agent) {
+            Some(spec) => Ok(spec.clone()),
+            None if run.agent == run.kind => {
+                Ok(AgentSpec { sandbox, ..AgentSpec::new(super::kind_of(run)) })
+            }
+            None => discover::by_path(&run.agent)
+                .map(|spec| AgentSpec { sandbox, ..spec })
+                .ok_or_else(|| format!("The agent {:?} is not configured any more.", run.agent)),
+        }
     }
 }
 

@@ -6,6 +6,7 @@ use crate::exit::Code;
 use crate::terminal::{self, Color, paint};
 use orkestra_host::machine::{self, Disk};
 use orkestra_host::program;
+use orkestra_host::sandbox::{Ladder, Rung};
 use orkestra_server::wire::StatusView;
 use serde::Serialize;
 use std::path::Path;
@@ -46,6 +47,7 @@ pub(super) async fn run(context: Context, args: Json) -> Outcome {
     checks.push(daemon(&context).await);
     checks.push(git(&context).await);
     checks.push(agents(&context));
+    checks.push(sandbox(&context).await);
     let failed = checks.iter().any(|check| check.verdict == Verdict::Error);
     if args.json {
         terminal::print_json(&serde_json::json!({"ok": !failed, "checks": checks}));
@@ -156,4 +158,43 @@ fn agents(context: &Context) -> Check {
     }
     let names: Vec<_> = discovery.found.iter().map(|found| found.name.as_str()).collect();
     check(name, Verdict::Ok, names.join(", "))
+}
+
+/// Which rung of the ladder agents stand on here, why not a higher one, and what it does not hold.
+async fn sandbox(context: &Context) -> Check {
+    let name = "sandbox";
+    let path = context.surroundings.env.get("PATH").cloned().unwrap_or_default();
+    let ladder = Ladder::probe(&path).await;
+    let settings = context.load().map(|loaded| loaded.settings).ok();
+    let off: Vec<String> = settings
+        .map(|settings| {
+            let all = (!settings.upkeep.sandbox.holds())
+                .then(|| "all agents without words of their own".to_owned());
+            let named = settings.agents.iter().filter(|(_, agent)| !agent.sandbox.holds());
+            all.into_iter().chain(named.map(|(name, _)| name.clone())).collect()
+        })
+        .unwrap_or_default();
+    if !off.is_empty() {
+        let what = format!("switched off in the configuration for {}", off.join(", "));
+        return check(name, Verdict::Warning, what)
+            .todo("Those agents have all rights of this user: files, keys, other processes");
+    }
+    let landlock = ladder.landlock.as_ref().map_or(0, |version| *version);
+    match ladder.best() {
+        Ok(rung @ Rung::Bubblewrap) => {
+            let lacks = ladder.lacks(rung).join("; ");
+            let what = format!("bubblewrap, Landlock (version {landlock}) and seccomp");
+            let found = check(name, Verdict::Ok, what);
+            if lacks.is_empty() { found } else { found.todo(format!("Not held: {lacks}")) }
+        }
+        Ok(rung @ Rung::Landlock) => {
+            let why = ladder.bubblewrap.as_ref().err().cloned().unwrap_or_default();
+            let what =
+                format!("Landlock (version {landlock}) and seccomp, without bubblewrap: {why}");
+            let lacks = ladder.lacks(rung).join("; ");
+            check(name, Verdict::Warning, what).todo(format!("Not held: {lacks}"))
+        }
+        Err(refused) => check(name, Verdict::Warning, refused.to_string())
+            .todo("docs/sandbox.md says what each system needs; until then no agent is started"),
+    }
 }

@@ -8,6 +8,7 @@ use super::reader::{KeyPath, Reader};
 use super::settings;
 use super::yaml::{self, Entry, Kind, Node, Place};
 use orkestra_agents::AgentSpec;
+use orkestra_core::sandbox::SandboxSpec;
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
@@ -25,6 +26,7 @@ const START: Place = Place::File { line: 1, column: 1, width: 1 };
 pub(super) fn read(
     bases: &[PathBuf],
     cwd: &Path,
+    sandbox: &SandboxSpec,
     agents: &mut BTreeMap<String, AgentSpec>,
 ) -> Vec<Problem> {
     let mut problems = Vec::new();
@@ -47,7 +49,7 @@ pub(super) fn read(
                     continue;
                 }
             };
-            let (spec, mut found) = one(name, &text, &folder);
+            let (spec, mut found) = one(name, &text, &folder, sandbox);
             let lines: Vec<&str> = text.lines().collect();
             for problem in &mut found {
                 problem.in_file(&shown, &lines);
@@ -61,7 +63,13 @@ pub(super) fn read(
     problems
 }
 
-fn one(name: &str, text: &str, folder: &Path) -> (Option<AgentSpec>, Vec<Problem>) {
+fn one(
+    name: &str,
+    text: &str,
+    folder: &Path,
+    sandbox: &SandboxSpec,
+) -> (Option<AgentSpec>, Vec<Problem>) {
+    let folders = settings::Folders { config: folder, user: None, data: folder };
     let (root, mut problems) = yaml::parse(text);
     let mut node = root.unwrap_or(Node { place: START, kind: Kind::Map(Vec::new()) });
     if node.is_null() {
@@ -83,7 +91,7 @@ fn one(name: &str, text: &str, folder: &Path) -> (Option<AgentSpec>, Vec<Problem
     let mut reader = Reader::default();
     let path = KeyPath::default().join("agents");
     let mut spec = settings::name(&entry, &path, "agent", &mut reader)
-        .and_then(|_| settings::agent(&entry, path.join(name), &mut reader));
+        .and_then(|_| settings::agent(&entry, path.join(name), sandbox, &folders, &mut reader));
     if let Some(spec) = &mut spec {
         spec.resolve(folder);
     }
@@ -115,7 +123,7 @@ mod tests {
         let known = AgentSpec::new(AgentKind::Claude);
         let mut agents = BTreeMap::from([("known".to_owned(), known.clone())]);
         let bases = [base.clone(), home.path().join("nowhere")];
-        assert_eq!(read(&bases, home.path(), &mut agents), []);
+        assert_eq!(read(&bases, home.path(), &SandboxSpec::default(), &mut agents), []);
         let names: Vec<&str> = agents.keys().map(String::as_str).collect();
         assert_eq!(names, ["full", "known", "plain"]);
         assert_eq!(agents["known"], known, "the file's own entry wins");
@@ -125,7 +133,7 @@ mod tests {
         assert_eq!(agents["full"].command[0], base.join("full/x").display().to_string());
 
         make("slip", "kind: script\nmodle: m\n", true);
-        let problems = read(&bases, home.path(), &mut agents);
+        let problems = read(&bases, home.path(), &SandboxSpec::default(), &mut agents);
         assert!(!problems.is_empty());
         assert!(problems[0].file.as_deref().is_some_and(|f| f.ends_with("slip/agent.yaml")));
         assert_eq!(problems[0].line(), Some(2), "{problems:?}");

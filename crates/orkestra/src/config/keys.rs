@@ -5,6 +5,7 @@ pub(crate) mod github;
 pub(crate) mod job;
 pub(crate) mod money;
 pub(crate) mod run;
+pub(crate) mod sandbox;
 pub(crate) mod telemetry;
 mod unit;
 pub(crate) mod upkeep;
@@ -167,6 +168,13 @@ pub(crate) const ROOT: Section = Section {
             default: "",
             example: "{ repo: acme/tools, token: \"env:GITHUB_TOKEN\" }",
             doc: "Issues of GitHub that become runs.",
+        },
+        Key {
+            name: "sandbox",
+            ty: Sub(&sandbox::SANDBOX),
+            default: "",
+            example: "{ network: none }",
+            doc: "The boundary around agents, where an agent says nothing else.",
         },
         Key {
             name: "budgets",
@@ -382,6 +390,13 @@ pub(crate) const AGENT: Section = Section {
             default: "[]",
             example: "[rust, reviews]",
             doc: "What it is good for, in free words.",
+        },
+        Key {
+            name: "sandbox",
+            ty: Sub(&sandbox::SANDBOX),
+            default: "",
+            example: "{ network: none }",
+            doc: "The boundary around it.",
         },
     ],
 };

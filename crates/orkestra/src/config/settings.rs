@@ -5,6 +5,7 @@ mod github;
 mod hooks;
 mod job;
 mod money;
+mod sandbox;
 mod telemetry;
 mod upkeep;
 
@@ -18,6 +19,7 @@ use super::yaml::{Entry, Kind, Node};
 use super::{Origin, Settings};
 use orkestra_agents::{AgentSpec, ApiSpec, Kind as AgentKind};
 use orkestra_core::run::LimitsSpec;
+use orkestra_core::sandbox::SandboxSpec;
 use orkestra_core::unit::graph::{self, After, GraphError};
 use orkestra_core::unit::spec::{Condition, UnitName, UnitSpec};
 use std::collections::BTreeMap;
@@ -55,9 +57,10 @@ pub(crate) fn read(root: Option<&Node>, folders: &Folders<'_>, reader: &mut Read
         }
     }
     check_after(&afters, &units, reader);
-    let agents = agents(&top, folders, reader);
+    let sandbox = sandbox::read(&top, &SandboxSpec::default(), folders, reader);
+    let agents = agents(&top, &sandbox, folders, reader);
     let jobs = job::read(&top, folders, &env, reader);
-    let mut upkeep = upkeep::read(&top, reader);
+    let mut upkeep = upkeep::read(&top, sandbox, reader);
     upkeep.github = github::read(&top, folders, reader);
     let telemetry = telemetry::read(&top, reader);
     Settings {
@@ -253,6 +256,7 @@ fn check_circles(
 
 fn agents(
     top: &Fields<'_>,
+    sandbox: &SandboxSpec,
     folders: &Folders<'_>,
     reader: &mut Reader,
 ) -> BTreeMap<String, AgentSpec> {
@@ -262,7 +266,7 @@ fn agents(
         if name(entry, &path, "agent", reader).is_none() {
             continue;
         }
-        if let Some(mut spec) = agent(entry, path.join(&entry.key), reader) {
+        if let Some(mut spec) = agent(entry, path.join(&entry.key), sandbox, folders, reader) {
             spec.resolve(folders.config);
             agents.insert(entry.key.clone(), spec);
         }
@@ -290,7 +294,13 @@ fn run_limits(agent: &Fields<'_>, reader: &mut Reader) -> LimitsSpec {
     }
 }
 
-pub(super) fn agent(entry: &Entry, path: KeyPath, reader: &mut Reader) -> Option<AgentSpec> {
+pub(super) fn agent(
+    entry: &Entry,
+    path: KeyPath,
+    sandbox: &SandboxSpec,
+    folders: &Folders<'_>,
+    reader: &mut Reader,
+) -> Option<AgentSpec> {
     let fields = reader.section(Some(&entry.value), path, &AGENT);
     let command_path = fields.path.join("command");
     let args_path = fields.path.join("args");
@@ -344,6 +354,7 @@ pub(super) fn agent(entry: &Entry, path: KeyPath, reader: &mut Reader) -> Option
     let limits = run_limits(&fields, reader);
     let api = api(&fields, kind, reader);
     let hooks = hooks::read(&fields, reader);
+    let sandbox = sandbox::read(&fields, sandbox, folders, reader);
     kind.map(|kind| AgentSpec {
         limits,
         kind,
@@ -355,6 +366,7 @@ pub(super) fn agent(entry: &Entry, path: KeyPath, reader: &mut Reader) -> Option
         api,
         capabilities,
         hooks,
+        sandbox,
         ..AgentSpec::new(kind)
     })
 }

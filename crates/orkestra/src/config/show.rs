@@ -35,6 +35,7 @@ pub(crate) fn values(settings: &Settings) -> Value {
         "notifications": notifications(&settings.upkeep.notifications),
         "jobs": jobs,
         "github": github(settings.upkeep.github.as_ref()),
+        "sandbox": settings.upkeep.sandbox,
         "budgets": budgets(&settings.upkeep.money),
         "prices": prices(&settings.upkeep.money),
         "money": { "zone": settings.upkeep.money.books.zone.iana_name().unwrap_or("UTC") },
@@ -134,6 +135,7 @@ fn agent_value(agent: &AgentSpec) -> Value {
         "permission_mode": agent.permission_mode,
         "capabilities": agent.capabilities,
         "hooks": hooks_value(&agent.hooks),
+        "sandbox": agent.sandbox,
     });
     // Nothing of it means anything to another kind.
     if agent.kind.is_api()

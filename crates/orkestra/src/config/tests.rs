@@ -811,6 +811,11 @@ fn shows_what_holds_and_why() {
             "agents.a.env.ANTHROPIC_API_KEY = [hidden] # from orkestra.yaml:8",
             "agents.a.permission_mode = none # default",
             "agents.a.capabilities = [] # default",
+            "agents.a.sandbox.mode = require # default",
+            "agents.a.sandbox.network = open # default",
+            "agents.a.sandbox.hosts = [] # default",
+            "agents.a.sandbox.write = [] # default",
+            "agents.a.sandbox.hide = [] # default",
         ]
     );
     assert!(!show(&loaded, false).contains('#'));

@@ -8,12 +8,13 @@ use super::super::yaml::Entry;
 use orkestra_connectors::{Kind, Notification, check_url};
 use orkestra_core::health::Level;
 use orkestra_core::health::Thresholds;
+use orkestra_core::sandbox::SandboxSpec;
 use orkestra_core::span::Span;
 use orkestra_engine::{Retention, Upkeep};
 use std::collections::BTreeMap;
 
 /// Everything about the house.
-pub(super) fn read(top: &Fields<'_>, reader: &mut Reader) -> Upkeep {
+pub(super) fn read(top: &Fields<'_>, sandbox: SandboxSpec, reader: &mut Reader) -> Upkeep {
     Upkeep {
         thresholds: thresholds(top, reader),
         retention: retention(top, reader),
@@ -22,6 +23,7 @@ pub(super) fn read(top: &Fields<'_>, reader: &mut Reader) -> Upkeep {
         github: None,
         approvals_expire: Some(approvals_expire(top, reader)),
         gate: super::gate::read(top, reader),
+        sandbox,
     }
 }
 

@@ -182,6 +182,17 @@ fn every_word_of_the_table_is_known() {
                 assert_eq!(get(&loaded, &path).unwrap(), &json!(word), "{path}");
                 continue;
             }
+            if let Some(name) = path.strip_prefix("sandbox.") {
+                let loaded = Machine::with(&format!("sandbox: {{ {name}: {word} }}")).loaded();
+                assert_eq!(get(&loaded, &path).unwrap(), &json!(word), "{path}");
+                continue;
+            }
+            if let Some(name) = path.strip_prefix("agents.x.sandbox.") {
+                let sandbox = format!("sandbox: {{ {name}: {word} }}");
+                let text = format!("agents: {{ x: {{ kind: claude, {sandbox} }} }}");
+                assert_eq!(get(&Machine::with(&text).loaded(), &path).unwrap(), &json!(word));
+                continue;
+            }
             if path == "budgets.x.per" {
                 let scope = if *word == "run" { "run" } else { "all" };
                 let text = format!("scope: {scope}, per: {word}, usd: 1");
