@@ -324,7 +324,7 @@ pub(crate) const AGENT: Section = Section {
         Key {
             name: "hooks",
             ty: Ty::Hooks,
-            default: "{}",
+            default: "none",
             example: "{ PreToolUse: [{ match: Bash, command: [guard] }] }",
             doc: "Programs that are told what the agent does, by event; before a tool call they may say no.",
         },

@@ -146,17 +146,16 @@ fn agent_value(agent: &AgentSpec) -> Value {
     value
 }
 
+/// One value as a whole: hooks have no keys of their own.
 fn hooks_value(hooks: &[UserHook]) -> Value {
-    let mut value = serde_json::Map::new();
-    for hook in hooks {
-        let one = json!({"match": hook.matches, "command": redact::command(&hook.command),
-            "timeout": Span::from_ms(hook.timeout_ms)});
-        let list = value.entry(hook.event.as_str()).or_insert_with(|| json!([]));
-        if let Some(list) = list.as_array_mut() {
-            list.push(one);
-        }
+    if hooks.is_empty() {
+        return Value::Null;
     }
-    Value::Object(value)
+    let one = |hook: &UserHook| {
+        json!({"event": hook.event.as_str(), "match": hook.matches,
+            "command": redact::command(&hook.command), "timeout": Span::from_ms(hook.timeout_ms)})
+    };
+    hooks.iter().map(one).collect()
 }
 
 fn api_value(api: &ApiSpec) -> Value {

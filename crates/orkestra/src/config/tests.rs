@@ -810,6 +810,7 @@ fn shows_what_holds_and_why() {
             "agents.a.args = [] # default",
             "agents.a.env.ANTHROPIC_API_KEY = [hidden] # from orkestra.yaml:8",
             "agents.a.permission_mode = none # default",
+            "agents.a.hooks = none # default",
             "agents.a.capabilities = [] # default",
             "agents.a.sandbox.mode = require # default",
             "agents.a.sandbox.network = open # default",

@@ -167,9 +167,8 @@ fn the_real_claude_writes_a_file_and_each_event_is_told_once() {
     assert!(!home.daemon_log().contains("sk-test-not-a-key"));
 }
 
-#[test]
-fn the_real_claude_goes_on_when_the_daemon_is_killed_and_each_event_is_told_once() {
-    // The same conversation, but the second answer is held back, so that there is a middle.
+/// The same conversation, but the second answer is held back, so that there is a middle.
+fn with_a_middle() -> (tempfile::TempDir, PathBuf) {
     let script = project().join("crates/fakes/scripts/write-file.json");
     let script = std::fs::read_to_string(script).expect("the script");
     let mut script: Value = serde_json::from_str(&script).expect("JSON");
@@ -178,14 +177,25 @@ fn the_real_claude_goes_on_when_the_daemon_is_killed_and_each_event_is_told_once
     let folder = tempfile::tempdir().expect("a folder");
     let slow = folder.path().join("slow.json");
     std::fs::write(&slow, script.to_string()).expect("the script");
-    let (mut home, _model, target) = furnished(&slow);
-    let id = begin(&home, &target);
-    let run = home.wait("the tool's result", || {
-        let run = home.json(&["run", "show", &id]);
+    (folder, slow)
+}
+
+/// The run once its tool has answered: without a daemon the agent would wait to be allowed.
+fn in_the_middle(home: &Home, id: &str) -> Value {
+    home.wait("the tool's result", || {
+        let run = home.json(&["run", "show", id]);
         assert!(run["ended_at"].is_null(), "it ended early: {run:#}");
         let stream = run["stream"].as_array()?;
         stream.iter().any(|event| event["type"] == "tool_result").then_some(run)
-    });
+    })
+}
+
+#[test]
+fn the_real_claude_goes_on_when_the_daemon_is_killed_and_each_event_is_told_once() {
+    let (_folder, slow) = with_a_middle();
+    let (mut home, _model, target) = furnished(&slow);
+    let id = begin(&home, &target);
+    let run = in_the_middle(&home, &id);
     let pid = run["pid"].as_i64().expect("a pid") as i32;
     home.kill_daemon();
     std::thread::sleep(std::time::Duration::from_millis(500));
@@ -201,10 +211,10 @@ fn the_real_claude_goes_on_when_the_daemon_is_killed_and_each_event_is_told_once
 
 #[test]
 fn the_real_claude_may_end_while_no_daemon_watches() {
-    let script = project().join("crates/fakes/scripts/write-file.json");
-    let (mut home, _model, target) = furnished(&script);
+    let (_folder, slow) = with_a_middle();
+    let (mut home, _model, target) = furnished(&slow);
     let id = begin(&home, &target);
-    let pid = home.wait("the agent", || home.json(&["run", "show", &id])["pid"].as_i64()) as i32;
+    let pid = in_the_middle(&home, &id)["pid"].as_i64().expect("a pid") as i32;
     home.kill_daemon();
     home.wait("its end", || (!is_alive(pid)).then_some(()));
     home.up();

@@ -88,7 +88,10 @@ fn honest_work_is_committed_and_verified() {
     assert_eq!(git(&home, &target, &["show", &format!("{branch}:made.txt")]), "made");
     let message = git(&home, &target, &["log", "-1", "--format=%an %ae %B", branch]);
     assert!(message.contains("Orkestra run") && message.contains(id(&run)), "{message}");
-    assert_eq!(git(&home, &target, &["ls-tree", "--name-only", branch]), ".gitignore\nREADME\nmade.txt");
+    assert_eq!(
+        git(&home, &target, &["ls-tree", "--name-only", branch]),
+        ".gitignore\nREADME\nmade.txt"
+    );
     let kinds = kinds(&home, id(&run));
     let order: Vec<&str> = kinds.iter().map(String::as_str).collect();
     let tail = [
