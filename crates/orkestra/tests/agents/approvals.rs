@@ -20,7 +20,6 @@ fn script() -> Value {
 fn with_remote(agent: Agent) -> (Site, std::path::PathBuf) {
     let site = Site::new(agent, &script());
     let remote = site.home.dir.join("remote.git");
-    std::fs::create_dir(&remote).expect("a folder");
     git(&site.home, &remote, &["init", "--quiet", "--bare"]);
     git(&site.home, &site.target, &["remote", "add", "origin", &remote.display().to_string()]);
     (site, remote)

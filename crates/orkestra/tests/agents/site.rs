@@ -110,7 +110,9 @@ impl Agent {
             // Its own sandbox does not work with a home below the temporary folder.
             agent["permission_mode"] = json!("danger-full-access");
         }
-        json!({"agents": {self.name(): agent}}).to_string()
+        // Where some push to: the sandbox lets nobody write there by itself.
+        let remote = home.dir.join("remote.git").display().to_string();
+        json!({"agents": {self.name(): agent}, "sandbox": {"write": [remote]}}).to_string()
     }
 }
 
@@ -170,6 +172,7 @@ impl Site {
     pub(crate) fn new(agent: Agent, script: &Value) -> Self {
         let mut home = Home::new("");
         agent.furnish(&home);
+        std::fs::create_dir(home.dir.join("remote.git")).expect("a folder");
         let model = Model::start(&home, script);
         home.configure(&agent.yaml(&home, &model.url));
         home.up();
