@@ -10,6 +10,7 @@ use orkestra_core::gate::{Decision, Policy};
 use orkestra_core::health::Thresholds;
 use orkestra_core::job::schedule::Schedule;
 use orkestra_core::job::spec::{Action, JobSpec};
+use orkestra_core::run::LimitsSpec;
 use orkestra_core::span::Span;
 use orkestra_core::unit::probe::Probe;
 use orkestra_core::unit::spec::UnitSpec;
@@ -136,6 +137,7 @@ fn agent_value(agent: &AgentSpec) -> Value {
         "capabilities": agent.capabilities,
         "hooks": hooks_value(&agent.hooks),
         "sandbox": agent.sandbox,
+        "limits": limits_value(&agent.limits),
     });
     // Nothing of it means anything to another kind.
     if agent.kind.is_api()
@@ -144,6 +146,19 @@ fn agent_value(agent: &AgentSpec) -> Value {
         map.extend(api);
     }
     value
+}
+
+/// What holds for a run that asks for nothing else.
+fn limits_value(spec: &LimitsSpec) -> Value {
+    let limits = spec.limits();
+    json!({
+        "time": Span::from_ms(limits.runtime_ms),
+        "memory": show_size(limits.memory),
+        "tokens": limits.tokens,
+        "output": show_size(limits.output),
+        "silence": Span::from_ms(limits.silence_ms),
+        "stall": Span::from_ms(limits.stall_ms),
+    })
 }
 
 /// One value as a whole: hooks have no keys of their own.
@@ -196,9 +211,12 @@ fn notifications(all: &BTreeMap<String, Notification>) -> Value {
         .collect()
 }
 
-/// Without a repository the other words say nothing.
+/// Without a repository the other words are as they would be.
 fn github(spec: Option<&GitHubSpec>) -> Value {
-    let Some(spec) = spec else { return json!({ "repo": "none" }) };
+    let Some(spec) = spec else {
+        return json!({"repo": null, "base_url": "https://api.github.com", "token": null,
+            "label": "orkestra", "authors": "[]", "agent": null, "target": null, "every": "1m"});
+    };
     // A reference is no secret; a token itself is.
     let token = spec.repository.token.as_deref().map(|token| redact::value("token", token));
     json!({
