@@ -84,10 +84,10 @@ fn row_070_an_agent_cannot_leave_its_sandbox() {
     assert!(!said.contains("CAME THROUGH"), "{said}");
     assert!(said.contains("committed") && said.contains("own files"), "{said}");
     assert!(said.contains("stands on bubblewrap"), "{said}");
-    let worktree = run["worktree"].as_str().unwrap().to_owned();
-    let mine = || living(|line| line.contains(&id) || line.contains(&worktree));
+    // Each process of the run has its id in its environment.
+    let mine = || living(|environment| environment.contains(&id));
     assert!(!mine().is_empty());
-    home.ok(&["run", "cancel", &id]);
+    home.ok(&["run", "stop", &id]);
     over(&home, &id);
     home.wait("no process is left", || mine().is_empty().then_some(()));
     assert_eq!(home.status()["daemon"]["pid"], daemon, "the daemon lives");
@@ -126,10 +126,11 @@ fn without_a_sandbox_only_by_word_and_a_rung_that_is_missing_is_told() {
     let doctor = text(&home.run(&["doctor"]).stdout);
     assert!(doctor.contains("bwrap is not in the PATH"), "{doctor}");
     // A list of hosts cannot be kept there: the agent is not started.
+    home.down();
     home.configure(
         "agents:\n  attacker: { kind: script, command: [./attacker.sh], sandbox: { hosts: [example.org] } }\n",
     );
-    home.ok(&["config", "apply"]);
+    home.up();
     let id = begin(&home, &target);
     let run = over(&home, &id);
     assert_eq!(run["state"], "failed", "{run}");

@@ -290,15 +290,17 @@ fn signals_reach_the_agent_once_and_killing_the_outside_kills_all() {
         assert_eq!(told(), "heard\nheard\n", "{rung:?}");
     }
     let place = Place::new();
-    let script = "echo $$; exec sleep 777777";
+    let script = "exec sleep 600";
     let wrapped = place.wrap(Rung::Bubblewrap, Network::None, &["bash", "-c", script]);
     let mut child = place.command(&wrapped).stdout(Stdio::piped()).spawn().unwrap();
-    let of_agent = || crate::harness::living(|line| line.starts_with("sleep 777777"));
-    wait("the agent is up", || !of_agent().is_empty());
-    let agents = of_agent();
+    // Each of them has the place in its environment: ourselves twice, bubblewrap, the agent.
+    let place = place.dir.display().to_string();
+    let all = || crate::harness::living(|environment| environment.contains(&place));
+    wait("the agent is up", || all().len() == 4);
+    let mine = all();
     child.kill().unwrap();
     child.wait().unwrap();
-    wait("the agent is gone", || !agents.iter().any(|pid| is_alive(*pid)));
+    wait("all are gone", || !mine.iter().any(|pid| is_alive(*pid)));
 }
 
 fn wait(what: &str, so: impl Fn() -> bool) {
