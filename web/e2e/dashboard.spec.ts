@@ -182,7 +182,7 @@ test('a run is watched while it works', async ({ orkestra }) => {
   await expect(call).toHaveCount(1);
   await call.getByRole('button').click();
   await expect(call).toContainText('README.md from the test');
-  await expect(page.getByRole('main').getByTestId('state')).toHaveText('Reported');
+  await expect(page.getByRole('main').getByTestId('state')).toHaveText('Verified');
   await expect(page.getByText('All of it is done.').first()).toBeVisible();
 });
 
@@ -246,7 +246,7 @@ test('acceptance_11: log in by URL, stop and start a unit, follow its log, watch
   await expect(call).toHaveAttribute('data-state', 'working');
   orkestra.release();
   await expect(call).toHaveAttribute('data-state', 'done');
-  await expect(pill).toHaveText('Reported');
+  await expect(pill).toHaveText('Verified');
 
   await tab.getByRole('link', { name: 'Journal', exact: true }).click();
   const top = tab.locator('[data-seq]').first();

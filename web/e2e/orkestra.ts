@@ -36,6 +36,7 @@ echo '{"type":"text","text":"I will look at the folder first."}'
 echo '{"type":"tool_call","id":"t1","name":"Bash","input":{"command":"ls -la"}}'
 while [ -e "$1" ]; do sleep 0.1; done
 echo '{"type":"tool_result","id":"t1","output":"README.md from the test","is_error":false}'
+echo 'README.md' > seen.txt
 echo '{"type":"ended","ok":true,"summary":"All of it is done."}'
 `;
 

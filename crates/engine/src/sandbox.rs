@@ -3,9 +3,11 @@
 
 use orkestra_agents::AgentSpec;
 use orkestra_agents::state::{is_state_file, state_folders};
+use orkestra_core::id::RunId;
 use orkestra_core::run::Worktree;
 use orkestra_core::sandbox::{Reach, SandboxSpec};
 use orkestra_host::instance::Launch;
+use orkestra_host::program::find_program;
 use orkestra_host::sandbox::{Ladder, Network, Sandbox, repository};
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -22,6 +24,8 @@ pub(crate) struct Enclosure {
     pub(crate) helper: PathBuf,
     /// Where the runs of an agent that is an API take turns.
     pub(crate) slots: PathBuf,
+    /// The run.
+    pub(crate) id: RunId,
     /// The run's own folder in it.
     pub(crate) run: PathBuf,
     /// Where the agent works.
@@ -80,7 +84,13 @@ fn sandbox(what: &Enclosure, env: &BTreeMap<String, String>) -> Result<Sandbox, 
     let variable = |name: &str| env.get(name).cloned();
     let mut state = state_folders(&what.spec, &variable);
     state.extend(vendor_folders(&what.run));
+    // The charter says what is asked and checked; the agent is told where it lies.
+    sandbox.read.push(crate::evidence::place::charter(&what.home, what.id));
     if what.spec.kind.is_bridged() {
+        // The bridge starts it, so it is not the program that is wrapped.
+        let own_path = env.get("PATH").map(String::as_str).unwrap_or(&what.path);
+        let program = what.spec.command.first().and_then(|name| find_program(name, own_path));
+        sandbox.programs.extend(program);
         state.extend([what.run.join("bridge"), what.slots.clone()]);
     }
     for path in &state {

@@ -65,6 +65,8 @@ pub struct Sandbox {
     pub refusals: Option<PathBuf>,
     /// Our own program; it must stay where it is while the agent starts.
     pub helper: PathBuf,
+    /// Programs that the agent's own starts, opened like it where they lie in something hidden.
+    pub programs: Vec<PathBuf>,
 }
 
 /// What to start instead.
@@ -92,6 +94,7 @@ impl Sandbox {
             tmp,
             refusals: None,
             helper,
+            programs: Vec::new(),
         }
     }
 
@@ -261,7 +264,8 @@ impl Sandbox {
         for path in self.closed.iter().filter_map(|path| path.canonicalize().ok()) {
             tree.close(path);
         }
-        for path in [program, &self.helper] {
+        let ours = [program, &self.helper];
+        for path in ours.into_iter().chain(self.programs.iter().map(PathBuf::as_path)) {
             open_program(&mut tree, path);
         }
         (tree, placeholders)

@@ -278,7 +278,7 @@ async fn give_memory_back() {
 }
 
 /// Rotates the daemon's own log, where it has one.
-async fn look_after_log(logs: std::path::PathBuf) {
+async fn look_after_log(logs: PathBuf) {
     const EVERY: std::time::Duration = std::time::Duration::from_secs(60);
     const BYTES_MAX: u64 = 10 << 20;
     const KEEP: u32 = 5;

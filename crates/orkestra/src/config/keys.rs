@@ -422,7 +422,7 @@ pub(crate) const HOOK: Section = Section {
         },
         Key {
             name: "timeout",
-            ty: Ty::Span,
+            ty: Span,
             default: "1m",
             example: "5s",
             doc: "How long it may take, 10 minutes at most; one that takes longer denies.",

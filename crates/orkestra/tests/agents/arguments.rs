@@ -36,7 +36,9 @@ fn row_052_a_fake_cli_on_the_path_records_exactly_the_arguments_of_each_agent() 
             )
         })
         .collect();
-    home.configure(&format!("agents:\n{yaml}"));
+    // What they write down lies outside of where agents may write.
+    let open = dir.display();
+    home.configure(&format!("sandbox: {{ write: [\"{open}\"] }}\nagents:\n{yaml}"));
     home.up();
     let target = repository(&home).display().to_string();
     for name in ["claude", "codex", "gemini"] {

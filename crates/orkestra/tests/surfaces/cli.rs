@@ -121,8 +121,6 @@ const TRIED_HOUSE: [(&str, &[&str], Form); 17] = [
 /// For money, and for agents as such.
 const TRIED_MONEY: &[(&str, &[&str], Form)] = &[
     // Nobody there is a model's API, which is an empty list.
-    ("agent ask", &["hello"], Document),
-    ("agent test", &[], Document),
     ("agent list", &[], Document),
     ("agent show", &["helper"], Document),
     ("agent probe", &["helper"], Document),
@@ -143,7 +141,14 @@ const TRIED_MONEY: &[(&str, &[&str], Form)] = &[
 const TRIED_ELSEWHERE: &[&str] = &[
     "run pause",
     "run resume",
+    "agent ask",
+    "agent test",
     "run answer",
+    "run diff",
+    "run discard",
+    "run log",
+    "run undo",
+    "run verify",
     "approval show",
     "approve",
     "deny",

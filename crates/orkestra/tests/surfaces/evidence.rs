@@ -8,10 +8,15 @@ use std::path::{Path, PathBuf};
 
 /// A home whose agent `helper` does what this shell script says; its daemon runs.
 fn with_script(script: &str) -> (Home, PathBuf) {
+    with_agent(script, "")
+}
+
+/// The same with more words about the agent.
+fn with_agent(script: &str, more: &str) -> (Home, PathBuf) {
     let mut home = Home::new("");
     let agent = home.script("agent.sh", &format!("#!/bin/sh\n{script}\n"));
     home.configure(&format!(
-        "agents:\n  helper: {{ kind: script, command: [\"{}\"] }}\n",
+        "agents:\n  helper: {{ kind: script, command: [\"{}\"]{more} }}\n",
         agent.display()
     ));
     home.up();
@@ -263,12 +268,14 @@ fn the_projects_own_tests_count_and_cannot_be_changed_by_the_agent() {
 
 #[test]
 fn git_is_not_led_astray_by_what_an_agent_writes_into_its_worktree() {
-    let (home, target) = with_script(
+    // In its sandbox it could not write that file: this is about us, when somebody took it away.
+    let (home, target) = with_agent(
         "mkdir -p evil; git init -q --bare evil/repo 2>/dev/null\n\
          printf '#!/bin/sh\\ntouch %s/stolen\\n' \"$(dirname \"$0\")\" > evil/run.sh; chmod +x evil/run.sh\n\
          git --git-dir=evil/repo config core.fsmonitor \"$PWD/evil/run.sh\"\n\
          git --git-dir=evil/repo config core.bare false\n\
          echo \"gitdir: $PWD/evil/repo\" > .git",
+        ", sandbox: { mode: off }",
     );
     let (_, run) = run(&home, &target, &["changed", "clean"]);
     assert!(!home.dir.join("stolen").exists(), "nothing of the agent's was started: {run:#}");

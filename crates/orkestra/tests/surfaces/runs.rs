@@ -458,13 +458,16 @@ fn a_run_that_was_refused_since_nothing_could_be_written_does_not_appear_later()
 fn a_job_that_asks_an_agent_begins_one_run_also_when_the_daemon_is_killed_meanwhile() {
     let mut home = Home::new("");
     let ran = home.dir.join("ran");
+    std::fs::write(&ran, "").expect("a file that its sandbox opens");
     let agent =
         home.script("agent.sh", &format!("#!/bin/sh\ncat >> {0}; echo >> {0}\n", ran.display()));
     let target = repository(&home);
     home.configure(&format!(
-        "agents:\n  helper: {{ kind: script, command: [\"{}\"] }}\njobs:\n  health: {{ enabled: false }}\n  \
+        "agents:\n  helper: {{ kind: script, command: [\"{}\"], sandbox: {{ write: [\"{}\"] }} }}\n\
+         jobs:\n  health: {{ enabled: false }}\n  \
          digest: {{ every: 1h, run: say what changed, agent: helper, target: \"{}\" }}\n",
         agent.display(),
+        ran.display(),
         target.display()
     ));
     let runs = |home: &Home| home.json(&["run", "list"])["runs"].as_array().expect("runs").clone();
