@@ -130,7 +130,6 @@ export function Home() {
 
 const needFaces: Record<string, { tone: Tone; icon: typeof IconLock; word: string }> = {
   unit_failed: { tone: 'red', icon: IconCircleX, word: 'Unit failed' },
-  run_refuted: { tone: 'red', icon: IconCircleX, word: 'Work refuted' },
   run_failed: { tone: 'red', icon: IconCircleX, word: 'Run failed' },
   run_refuted: { tone: 'red', icon: IconCircleX, word: 'Work refuted' },
   run_asks: { tone: 'amber', icon: IconAlertTriangle, word: 'A run asks' },

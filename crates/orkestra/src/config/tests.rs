@@ -817,6 +817,12 @@ fn shows_what_holds_and_why() {
             "agents.a.sandbox.hosts = [] # default",
             "agents.a.sandbox.write = [] # default",
             "agents.a.sandbox.hide = [] # default",
+            "agents.a.limits.time = 1h # default",
+            "agents.a.limits.memory = 2GiB # default",
+            "agents.a.limits.tokens = none # default",
+            "agents.a.limits.output = 512MiB # default",
+            "agents.a.limits.silence = 15m # default",
+            "agents.a.limits.stall = 10m # default",
         ]
     );
     assert!(!show(&loaded, false).contains('#'));
