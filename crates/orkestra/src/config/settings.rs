@@ -289,8 +289,9 @@ fn run_limits(agent: &Fields<'_>, reader: &mut Reader) -> LimitsSpec {
         stall_ms,
         memory: reader.value(&f, "memory", unset(), |text| reader::memory(text).map(Some)),
         output: reader.value(&f, "output", unset(), |text| reader::memory(text).map(Some)),
-        tokens: reader
-            .value(&f, "tokens", unset(), |text| reader::count(text).map(|n| Some(u64::from(n)))),
+        tokens: reader.value(&f, "tokens", unset(), |text| {
+            reader::parsed(&text.replace('_', ""), "a number of tokens", "a whole number").map(Some)
+        }),
     }
 }
 

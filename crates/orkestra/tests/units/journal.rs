@@ -19,7 +19,8 @@ fn an_event_too_large_for_the_journal_does_not_hold_it_up() {
     }
     home.up();
     let path = target.display().to_string();
-    let output = home.run(&["run", "go", "--agent", "loud", "--target", &path, "--evidence", "none"]);
+    let output =
+        home.run(&["run", "go", "--agent", "loud", "--target", &path, "--evidence", "none"]);
     assert!(output.status.success(), "{}", text(&output.stderr));
     let texts = home.events("run.text");
     let [first, large, last] = texts.as_slice() else { panic!("three texts: {}", texts.len()) };

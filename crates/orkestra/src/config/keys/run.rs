@@ -1,6 +1,6 @@
 //! The keys about what runs may use.
 
-use super::Ty::{Count, Size, Span};
+use super::Ty::{Size, Span, Text};
 use super::{Key, Section};
 
 /// What a run of an agent may use.
@@ -24,7 +24,7 @@ pub(crate) const LIMITS: Section = Section {
         },
         Key {
             name: "tokens",
-            ty: Count,
+            ty: Text,
             default: "none",
             example: "2000000",
             doc: "Tokens of all classes together; beyond them the run is ended.",
