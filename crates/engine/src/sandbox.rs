@@ -105,9 +105,15 @@ fn sandbox(what: &Enclosure, env: &BTreeMap<String, String>) -> Result<Sandbox, 
     sandbox.write.extend(state);
     sandbox.write.extend(what.spec.sandbox.write.iter().map(PathBuf::from));
     sandbox.hidden.extend(what.spec.sandbox.hide.iter().map(PathBuf::from));
+    let opencode = what.spec.program().is_some_and(|name| Path::new(name).ends_with("opencode"));
     for folder in std::iter::once(worktree).chain(what.add_dirs.iter().map(PathBuf::as_path)) {
         sandbox.write.push(folder.to_owned());
         sandbox.protect_settings(folder);
+    }
+    // It does not start where it cannot write into its own folder, so there what it changes is only
+    // seen in the run's changes.
+    if opencode {
+        sandbox.protect.retain(|path| !path.ends_with(".opencode"));
     }
     Ok(sandbox)
 }

@@ -117,7 +117,7 @@ pub(crate) const APPROVALS: Section = Section {
     keys: &[Key {
         name: "expire",
         ty: Span,
-        default: "24h",
+        default: "1d",
         example: "8h",
         doc: "How long a question waits for its answer; then it is denied. A yes that is not used for so long is void, too.",
     }],

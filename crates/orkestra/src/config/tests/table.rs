@@ -132,6 +132,7 @@ fn table_reader_schema_and_document_know_the_same_keys() {
                 name => format!("{p}/properties/{name}"),
             })
             .replace("/restart/properties", "/restart/anyOf/1/properties")
+            .replace("/sandbox/properties", "/sandbox/anyOf/1/properties")
             .replace("/retry/properties", "/retry/anyOf/1/properties");
         assert!(schema.pointer(&pointer).is_some(), "the schema lacks {pointer}");
         pointers.push(pointer);
