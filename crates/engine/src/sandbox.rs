@@ -15,6 +15,9 @@ use std::path::{Path, PathBuf};
 /// In the agent's environment: the rung that it stands on, or `off`.
 const TOLD: &str = "ORKESTRA_SANDBOX";
 
+/// In the agent's environment: the file with the terms of its work.
+const CHARTER: &str = "ORKESTRA_CHARTER";
+
 /// What a sandbox is made from.
 #[derive(Debug, Clone)]
 pub(crate) struct Enclosure {
@@ -71,6 +74,9 @@ fn sandbox(what: &Enclosure, env: &BTreeMap<String, String>) -> Result<Sandbox, 
     sandbox.guarded.push(what.home.clone());
     // The socket on which agents ask: a folder, so that a restarted daemon's is seen.
     sandbox.read.push(what.home.join("agents").join("s"));
+    // What it is told in a file: Orkestra wrote it into the run's folder.
+    let charter = env.get(CHARTER).map(PathBuf::from);
+    sandbox.read.extend(charter.filter(|path| path.starts_with(&what.run)));
     // An agent that was dropped into the data folder reads what lies beside its program.
     let dropped = what.spec.command.first().and_then(|program| Path::new(program).parent());
     let agents = what.home.join("agents");
@@ -103,7 +109,14 @@ fn sandbox(what: &Enclosure, env: &BTreeMap<String, String>) -> Result<Sandbox, 
         sandbox.write.extend(links.filter_map(|entry| std::fs::read_link(entry.path()).ok()));
     }
     sandbox.write.extend(state);
-    sandbox.write.extend(what.spec.sandbox.write.iter().map(PathBuf::from));
+    for path in what.spec.sandbox.write.iter().map(PathBuf::from) {
+        if !path.exists() {
+            // Whether it is to be a file or a folder is not ours to guess.
+            let path = path.display();
+            return Err(format!("sandbox.write names {path}, which is not there: make it first"));
+        }
+        sandbox.write.push(path);
+    }
     sandbox.hidden.extend(what.spec.sandbox.hide.iter().map(PathBuf::from));
     let opencode = what.spec.program().is_some_and(|name| Path::new(name).ends_with("opencode"));
     for folder in std::iter::once(worktree).chain(what.add_dirs.iter().map(PathBuf::as_path)) {
