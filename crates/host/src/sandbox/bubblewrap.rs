@@ -40,7 +40,8 @@ pub(super) fn options(spec: &Spec, cwd: &Path) -> Vec<OsString> {
             // A device that is bound without the right to be one cannot be opened.
             Access::Hidden => add("--ro-bind", &[Path::new("/dev/null"), path]),
             Access::Read if around == Access::Read => {}
-            Access::Read => add("--ro-bind", &[path, path]),
+            // A branch may be packed between our look and bubblewrap's.
+            Access::Read => add("--ro-bind-try", &[path, path]),
             Access::Write => add("--bind", &[path, path]),
         }
     }

@@ -32,10 +32,8 @@ pub fn of_worktree(target: &Path, worktree: &Path, branch: &str) -> io::Result<R
     let objects = common.join("objects");
     // With all of them there, git makes no folder in `objects` itself.
     for first in 0..=u8::MAX {
-        let folder = objects.join(format!("{first:02x}"));
-        if !folder.is_dir() {
-            fs::create_dir(&folder)?;
-        }
+        // Another run of the same repository may begin at this moment.
+        fs::create_dir_all(objects.join(format!("{first:02x}")))?;
     }
     for name in ["pack", "info"] {
         repository.protect.push(objects.join(name));
@@ -57,7 +55,9 @@ pub fn of_worktree(target: &Path, worktree: &Path, branch: &str) -> io::Result<R
         fs::create_dir_all(&group)?;
         let name = branch.file_name().unwrap_or_default();
         for other in fs::read_dir(&group)?.flatten() {
-            if other.file_name() != name {
+            // What git holds for a moment is gone before it could be covered.
+            let passing = other.path().extension().is_some_and(|kind| kind == "lock");
+            if other.file_name() != name && !passing {
                 repository.protect.push(other.path());
             }
         }
