@@ -8,18 +8,37 @@ use std::path::{Path, PathBuf};
 pub fn state_folders(spec: &AgentSpec, variable: &dyn Fn(&str) -> Option<String>) -> Vec<PathBuf> {
     let named = |name: &str| variable(name).filter(|path| path.starts_with('/')).map(PathBuf::from);
     let Some(home) = named("HOME") else { return Vec::new() };
+    let known = match spec.kind {
+        Kind::Claude => "claude",
+        Kind::Codex => "codex",
+        Kind::Gemini => "gemini",
+        // It is one of those, or another, in the form that speaks the protocol.
+        Kind::Acp => {
+            let program = spec.command.first().map(Path::new).and_then(Path::file_name);
+            let program = program.and_then(|name| name.to_str()).unwrap_or_default();
+            let names = ["claude", "codex", "gemini", "opencode", "copilot"];
+            names.into_iter().find(|name| program.starts_with(name)).unwrap_or_default()
+        }
+        // A program of one's own names its folders itself; a model's API has none.
+        _ => "",
+    };
     let below = |names: &[&str]| names.iter().map(|name| home.join(name)).collect::<Vec<_>>();
-    match spec.kind {
-        Kind::Claude => match named("CLAUDE_CONFIG_DIR") {
+    match known {
+        "claude" => match named("CLAUDE_CONFIG_DIR") {
             Some(folder) => vec![folder],
             None => below(&[".claude", ".claude.json"]),
         },
-        Kind::Codex => vec![named("CODEX_HOME").unwrap_or_else(|| home.join(".codex"))],
-        Kind::Gemini => {
-            let home = named("GEMINI_CLI_HOME").unwrap_or(home);
-            vec![home.join(".gemini")]
-        }
-        // A program of one's own names its folders itself; a model's API has none.
+        "codex" => vec![named("CODEX_HOME").unwrap_or_else(|| home.join(".codex"))],
+        "gemini" => vec![named("GEMINI_CLI_HOME").unwrap_or(home).join(".gemini")],
+        "copilot" => vec![named("COPILOT_HOME").unwrap_or_else(|| home.join(".copilot"))],
+        "opencode" => [
+            ("XDG_DATA_HOME", ".local/share"),
+            ("XDG_CONFIG_HOME", ".config"),
+            ("XDG_STATE_HOME", ".local/state"),
+            ("XDG_CACHE_HOME", ".cache"),
+        ]
+        .map(|(name, usual)| named(name).unwrap_or_else(|| home.join(usual)).join("opencode"))
+        .to_vec(),
         _ => Vec::new(),
     }
 }
@@ -51,5 +70,11 @@ mod tests {
         assert_eq!(folders(Kind::Codex, &moved), ["/elsewhere"]);
         assert_eq!(folders(Kind::Gemini, &plain), ["/home/u/.gemini"]);
         assert!(folders(Kind::Script, &plain).is_empty());
+        let mut acp = AgentSpec::new(Kind::Acp);
+        assert!(state_folders(&acp, &plain).is_empty());
+        acp.command = vec!["/opt/bin/opencode".to_owned(), "acp".to_owned()];
+        let folders = state_folders(&acp, &plain);
+        assert_eq!(folders.len(), 4);
+        assert_eq!(folders[0], Path::new("/home/u/.local/share/opencode"));
     }
 }

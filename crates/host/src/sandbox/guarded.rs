@@ -150,7 +150,10 @@ pub const SETTINGS: &[&str] = &[
     ".codex",
     ".gemini",
     ".cursor",
-    ".opencode",
+    // OpenCode itself writes into `.opencode` when it is there.
+    ".opencode/plugin",
+    ".opencode/plugins",
+    ".opencode/tool",
     ".copilot",
     ".mcp.json",
     ".vscode",

@@ -24,14 +24,15 @@ fn row_052_a_fake_cli_on_the_path_records_exactly_the_arguments_of_each_agent() 
     for name in ["CLAUDECODE", "CLAUDE_CODE_ENTRYPOINT", "GEMINI_CLI", "CODEX_SANDBOX"] {
         home.env.push((name.to_owned(), "1".to_owned()));
     }
-    let dir = home.dir.clone();
+    let dir = home.dir.join("records");
+    std::fs::create_dir(&dir).expect("a folder that the agents may write");
     let record = |name: &str| dir.join(format!("{name}.record"));
     let yaml: String = ["claude", "codex", "gemini"]
         .iter()
         .map(|name| {
             let to = record(name);
             format!(
-                "  {name}: {{ kind: {name}, model: m, args: [--last], env: {{ RECORD_TO: \"{}\" }} }}\n",
+                "  {name}: {{ kind: {name}, model: m, args: [--last], env: {{ RECORD_TO: \"{}\" }}, sandbox: {{ write: [./records] }} }}\n",
                 to.display()
             )
         })
