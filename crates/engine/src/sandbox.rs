@@ -3,7 +3,6 @@
 
 use orkestra_agents::AgentSpec;
 use orkestra_agents::state::{is_state_file, state_folders};
-use orkestra_core::id::RunId;
 use orkestra_core::run::Worktree;
 use orkestra_core::sandbox::{Reach, SandboxSpec};
 use orkestra_host::instance::Launch;
@@ -27,8 +26,6 @@ pub(crate) struct Enclosure {
     pub(crate) helper: PathBuf,
     /// Where the runs of an agent that is an API take turns.
     pub(crate) slots: PathBuf,
-    /// The run.
-    pub(crate) id: RunId,
     /// The run's own folder in it.
     pub(crate) run: PathBuf,
     /// Where the agent works.
@@ -90,8 +87,6 @@ fn sandbox(what: &Enclosure, env: &BTreeMap<String, String>) -> Result<Sandbox, 
     let variable = |name: &str| env.get(name).cloned();
     let mut state = state_folders(&what.spec, &variable);
     state.extend(vendor_folders(&what.run));
-    // The charter says what is asked and checked; the agent is told where it lies.
-    sandbox.read.push(crate::evidence::place::charter(&what.home, what.id));
     if what.spec.kind.is_bridged() {
         // The bridge starts it, so it is not the program that is wrapped.
         let own_path = env.get("PATH").map(String::as_str).unwrap_or(&what.path);
@@ -118,15 +113,9 @@ fn sandbox(what: &Enclosure, env: &BTreeMap<String, String>) -> Result<Sandbox, 
         sandbox.write.push(path);
     }
     sandbox.hidden.extend(what.spec.sandbox.hide.iter().map(PathBuf::from));
-    let opencode = what.spec.program().is_some_and(|name| Path::new(name).ends_with("opencode"));
     for folder in std::iter::once(worktree).chain(what.add_dirs.iter().map(PathBuf::as_path)) {
         sandbox.write.push(folder.to_owned());
         sandbox.protect_settings(folder);
-    }
-    // It does not start where it cannot write into its own folder, so there what it changes is only
-    // seen in the run's changes.
-    if opencode {
-        sandbox.protect.retain(|path| !path.ends_with(".opencode"));
     }
     Ok(sandbox)
 }

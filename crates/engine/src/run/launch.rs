@@ -125,7 +125,6 @@ impl Runs {
         Some(Enclosure {
             home: options.home.clone(),
             helper: options.program.clone(),
-            id: run.id,
             run: options.home.join("runs").join(run.id.to_string()),
             slots: crate::agent_slots(&options.home, &run.agent),
             worktree: run.worktree.clone()?,
