@@ -1,9 +1,10 @@
 //! Every agent passes here before it is started: its command line comes out wrapped in a sandbox,
 //! or there is a reason why it is not started. Without only where the configuration says so.
 
+use crate::options::Options;
 use orkestra_agents::AgentSpec;
 use orkestra_agents::state::{is_state_file, state_folders};
-use orkestra_core::run::Worktree;
+use orkestra_core::run::{Run, Worktree};
 use orkestra_core::sandbox::{Reach, SandboxSpec};
 use orkestra_host::instance::Launch;
 use orkestra_host::program::find_program;
@@ -38,6 +39,25 @@ pub(crate) struct Enclosure {
     pub(crate) spec: AgentSpec,
     /// Where bubblewrap is searched: the daemon's own PATH.
     pub(crate) path: String,
+}
+
+impl Enclosure {
+    /// For the run's agent, or for what is started in its worktree afterwards. A run without a
+    /// worktree has none, and nothing is started for it.
+    pub(crate) fn of(options: &Options, run: &Run, spec: &AgentSpec) -> Option<Self> {
+        let path = options.env.iter().find(|(name, _)| name == "PATH");
+        Some(Self {
+            home: options.home.clone(),
+            helper: options.program.clone(),
+            run: options.home.join("runs").join(run.id.to_string()),
+            slots: crate::agent_slots(&options.home, &run.agent),
+            worktree: run.worktree.clone()?,
+            target: PathBuf::from(&run.target),
+            add_dirs: run.changes.add_dirs.iter().map(PathBuf::from).collect(),
+            spec: spec.clone(),
+            path: path.map(|(_, path)| path.clone()).unwrap_or_default(),
+        })
+    }
 }
 
 /// Wraps the command line of an agent.

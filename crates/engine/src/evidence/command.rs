@@ -3,6 +3,8 @@
 
 use crate::instance::{describe, release, stop_leftovers};
 use crate::options::Options;
+use crate::sandbox::{Enclosure, enclose};
+use orkestra_agents::{AgentSpec, Kind};
 use orkestra_core::evidence::Ran;
 use orkestra_core::id::InstanceId;
 use orkestra_core::run::Run;
@@ -84,7 +86,13 @@ impl Commands {
             let why = format!("{} cannot be made: {error}", folder.display());
             return Ok(Some(Outcome::never(Ran::Lost(why))));
         }
-        let launch = self.launch_of(run, command, &worktree.path, &folder);
+        let mut launch = self.launch_of(run, command, &worktree.path, &folder);
+        // What it runs may be of the agent's making, so it may do no more than the agent.
+        if let Some(enclosure) = Enclosure::of(&self.options, run, &self.spec_of(run))
+            && let Err(why) = enclose(&enclosure, &mut launch).await
+        {
+            return Ok(Some(Outcome::never(Ran::Lost(why))));
+        }
         let launcher = Arc::clone(&self.launcher);
         let runtime = tokio::runtime::Handle::current();
         // Making folders and spawning may wait for the disk.
@@ -105,6 +113,16 @@ impl Commands {
         let output = tail(&folder);
         let _nothing_else_reads_it = std::fs::remove_dir_all(&folder);
         Ok(Some(Outcome { ran, output, handle: Some(handle) }))
+    }
+
+    /// Somebody with the same sandbox as the run's agent, but without its vendor's own folders.
+    fn spec_of(&self, run: &Run) -> AgentSpec {
+        let mut spec = AgentSpec::new(Kind::Script);
+        spec.sandbox = match self.options.agents.get(&run.agent) {
+            Some(agent) => agent.sandbox.clone(),
+            None => self.options.upkeep.sandbox.clone(),
+        };
+        spec
     }
 
     fn launch_of(&self, run: &Run, command: &Command<'_>, cwd: &str, folder: &Path) -> Launch {

@@ -26,7 +26,7 @@ impl Runs {
             Err(why) => return self.refuse(id, why),
         };
         let launcher = Arc::clone(&self.actors.launcher);
-        let enclosure = self.enclosure(run, spec);
+        let enclosure = Enclosure::of(&self.actors.options, run, spec);
         let (secrets, env) = (self.actors.secrets.clone(), spec.variables());
         let store = self.actors.options.store.clone();
         let tells = run.attempt().is_some_and(|attempt| attempt.number > 1 && !attempt.resume);
@@ -114,24 +114,6 @@ impl Runs {
             user: None,
             notify: None,
             watchdog: None,
-        })
-    }
-
-    /// What the agent's sandbox is made from. A run without a worktree has none, and is refused by
-    /// [`Self::launch_of`] before.
-    fn enclosure(&self, run: &Run, spec: &AgentSpec) -> Option<Enclosure> {
-        let options = &self.actors.options;
-        let path = options.env.iter().find(|(name, _)| name == "PATH");
-        Some(Enclosure {
-            home: options.home.clone(),
-            helper: options.program.clone(),
-            run: options.home.join("runs").join(run.id.to_string()),
-            slots: crate::agent_slots(&options.home, &run.agent),
-            worktree: run.worktree.clone()?,
-            target: PathBuf::from(&run.target),
-            add_dirs: run.changes.add_dirs.iter().map(PathBuf::from).collect(),
-            spec: spec.clone(),
-            path: path.map(|(_, path)| path.clone()).unwrap_or_default(),
         })
     }
 

@@ -183,15 +183,13 @@ fn a_command_that_hangs_is_ended_with_its_whole_tree() {
 
 #[test]
 fn checks_of_a_killed_daemon_are_made_again_and_the_run_ends_once() {
-    let (mut home, target) = with_script("echo made > made.txt");
-    let go = home.dir.join("go");
-    let count = home.dir.join("count");
-    let wait = format!(
-        "command@5m:echo x >> {}; while [ ! -f {} ]; do sleep 0.1; done",
-        count.display(),
-        go.display()
-    );
-    let id = begin(&home, &target, &["changed", &wait]);
+    let (mut home, target) =
+        with_script("echo made > made.txt; printf 'count\\ngo\\n' > .gitignore");
+    // In the worktree: a command that checks can write nowhere else.
+    let wait = "command@5m:echo x >> count; while [ ! -f go ]; do sleep 0.1; done";
+    let id = begin(&home, &target, &["changed", wait]);
+    let worktree = home.data().join("worktrees").join(&id);
+    let (go, count) = (worktree.join("go"), worktree.join("count"));
     for round in 1..=2 {
         home.wait("the check", || {
             let begun = std::fs::read_to_string(&count).unwrap_or_default().lines().count();
@@ -598,4 +596,16 @@ fn row_057_the_task_has_its_shape_and_names_what_will_be_checked() {
         .filter_map(|event| event["type"].as_str().map(str::to_owned))
         .collect();
     assert_eq!(kinds, ["milestone", "progress", "blocker", "finding"]);
+}
+
+#[test]
+fn a_command_that_checks_may_do_no_more_than_the_agent() {
+    // An agent could write it into the project's own tests.
+    let (home, target) = with_script("echo x > made.txt");
+    let outside = home.dir.join("outside");
+    let line = format!("command:touch {}", outside.display());
+    let (_, run) = run(&home, &target, &["changed", &line]);
+    assert!(checks(&run)[1].1.is_some(), "it ran: {run:#}");
+    // Where temporary files lie it has a place of its own, and may think that it succeeded.
+    assert!(!outside.exists(), "{run:#}");
 }

@@ -139,6 +139,8 @@ fn table_reader_schema_and_document_know_the_same_keys() {
     }
     let mut in_schema = Vec::new();
     properties(&schema, "", &mut in_schema);
+    // A list of an agent's hooks is one value: what stands in it are no keys of the configuration.
+    in_schema.retain(|pointer| !pointer.contains("/hooks/additionalProperties/items/"));
     in_schema.sort();
     pointers.sort();
     assert_eq!(in_schema, pointers);
