@@ -325,7 +325,10 @@ fn tools_work_inside_on_each_rung() {
         let rustc = Command::new("rustc").args(["--print", "sysroot"]).output().unwrap();
         let tools = format!("{}/bin", text(&rustc.stdout).trim());
         let script = format!(
-            "export PATH={tools}:$PATH; cargo run --quiet --offline || exit 1
+            // From the root: cargo reads settings in each folder above, and those are not open here.
+            "export PATH={tools}:$PATH; here=$PWD; cd /
+             cargo run --quiet --offline --manifest-path \"$here/Cargo.toml\" || exit 1
+             cd \"$here\"
              if command -v node >/dev/null; then
                node -e 'require(\"fs\").writeFileSync(\"n\", \"1\"); new (require(\"worker_threads\").Worker)(\"1\", {{eval: true}}); console.log(require(\"child_process\").execSync(\"echo by node\").toString())' || exit 2
              fi
