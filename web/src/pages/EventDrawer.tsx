@@ -85,7 +85,10 @@ function Entry({ seq, onOpen, onFilter }: Props & { seq: number }) {
       </section>
       <section aria-label="Raw event">
         <h3 className={classes.small}>As stored</h3>
-        <pre className={classes.raw}>{JSON.stringify(event.body, null, 2)}</pre>
+        {/* biome-ignore lint/a11y/noNoninteractiveTabindex: what scrolls must be reached by keys. */}
+        <pre className={classes.raw} tabIndex={0}>
+          {JSON.stringify(event.body, null, 2)}
+        </pre>
       </section>
     </div>
   );

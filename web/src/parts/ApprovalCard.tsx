@@ -94,7 +94,8 @@ export function ApprovalCard({ approval, current = false, onLater }: Props) {
           )}
         </span>
       </header>
-      <pre className={styles.bytes} data-testid="approval-text">
+      {/* biome-ignore lint/a11y/noNoninteractiveTabindex: what scrolls must be reached by keys. */}
+      <pre className={styles.bytes} tabIndex={0} data-testid="approval-text">
         {approval.text}
       </pre>
       {hidden.length > 0 && (
