@@ -33,6 +33,14 @@ pub enum Topic {
     Approval,
     /// What is allowed, asked and denied.
     Gate,
+    /// A piece of agent work.
+    Task,
+    /// One goal for several agents.
+    Session,
+    /// Somebody else's verdict on a piece of work.
+    Review,
+    /// A question that is decided by a rule.
+    Vote,
 }
 
 impl Topic {
@@ -51,6 +59,10 @@ impl Topic {
             Self::Issue => "issue",
             Self::Approval => "approval",
             Self::Gate => "gate",
+            Self::Task => "task",
+            Self::Session => "session",
+            Self::Review => "review",
+            Self::Vote => "vote",
         }
     }
 
@@ -69,6 +81,10 @@ impl Topic {
             Self::Issue,
             Self::Approval,
             Self::Gate,
+            Self::Task,
+            Self::Session,
+            Self::Review,
+            Self::Vote,
         ]
         .into_iter()
         .find(|topic| topic.as_str() == text)

@@ -87,6 +87,22 @@ typed_id!(
     GrantId
 );
 typed_id!(
+    /// A piece of agent work.
+    TaskId
+);
+typed_id!(
+    /// One goal for several agents: its plan, tasks, reviews and decisions.
+    SessionId
+);
+typed_id!(
+    /// One verdict of somebody else on a piece of work.
+    ReviewId
+);
+typed_id!(
+    /// One question that is decided by a rule.
+    VoteId
+);
+typed_id!(
     /// The machine that wrote an event.
     NodeId
 );

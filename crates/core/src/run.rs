@@ -6,6 +6,7 @@
 //! "done" makes it `reported`, never more: checks make it `verified` or `refuted`.
 
 mod attempt;
+mod belongs;
 mod decide;
 mod evidence;
 mod life;
@@ -17,6 +18,7 @@ mod suspend;
 mod tests;
 
 pub use attempt::{Attempt, Begun, Changes, Fault, Next, Tries, Trouble};
+pub use belongs::{Belongs, Purpose};
 pub use decide::{Moment, create};
 pub use evidence::CheckInput;
 pub use limits::{Limit, Limits, LimitsSpec};
@@ -27,6 +29,7 @@ use crate::agent::{AgentEvent, Ended, Usage};
 use crate::event::{Draft, EventRef};
 use crate::evidence::{Contract, Evidence};
 use crate::id::{InstanceId, RunId};
+use crate::prompt::Role;
 use crate::unit::Exit;
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
@@ -348,6 +351,15 @@ pub struct Run {
     /// What the agent was given word by word, once it is known.
     #[serde(default)]
     pub given: Option<String>,
+    /// For what it was made.
+    #[serde(default)]
+    pub belongs: Belongs,
+    /// The commit or branch of the target from which its worktree begins; its HEAD without it.
+    #[serde(default)]
+    pub base: Option<String>,
+    /// Its part among others, if it has one.
+    #[serde(default)]
+    pub role: Option<Role>,
 }
 
 impl Run {

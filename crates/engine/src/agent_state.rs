@@ -4,7 +4,7 @@ use crate::dispatch::{Dispatcher, Gathered, answer_with};
 use crate::error::Error;
 use crate::handle::Handle;
 use crate::message::{Message, Reply};
-use crate::tasks::TaskKind;
+use crate::spawn::FutureKind;
 use jiff::Timestamp;
 use orkestra_core::agent_state::{AgentInput, AgentState, Pause};
 use orkestra_core::id::RunId;
@@ -89,7 +89,7 @@ impl Dispatcher {
         let Some(next) = state.next_change() else { return };
         let wait = u64::try_from(next.duration_since(at).as_millis()).unwrap_or(0);
         let (outbox, name) = (self.outbox.clone(), state.name.clone());
-        self.tasks.spawn(TaskKind::Service, async move {
+        self.futures.spawn(FutureKind::Service, async move {
             tokio::time::sleep(Duration::from_millis(wait.saturating_add(1))).await;
             let (input, actor) = (AgentInput::Tick, "daemon".to_owned());
             let _closing = outbox.send(Message::Agent { name, input, actor, reply: None }).await;

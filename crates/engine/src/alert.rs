@@ -6,7 +6,7 @@
 use crate::effect;
 use crate::error::Error;
 use crate::handle::Handle;
-use crate::tasks::{TaskKind, Tasks};
+use crate::spawn::{FutureKind, Futures};
 use jiff::Timestamp;
 use orkestra_core::alert::{self, Alert, Decision, KINDS, Signal, State, signals};
 use orkestra_core::event::{Cause, EventRef};
@@ -76,9 +76,9 @@ pub(crate) async fn begin(handle: &Handle) -> Result<(), Error> {
 }
 
 /// Follows the journal until the daemon goes.
-pub(crate) fn watch(handle: &Handle, tasks: &Tasks) {
+pub(crate) fn watch(handle: &Handle, futures: &Futures) {
     let mut reader = Reader { handle: handle.clone(), cursor: None, alive: BTreeSet::new() };
-    tasks.spawn(TaskKind::Service, async move {
+    futures.spawn(FutureKind::Service, async move {
         let mut head = reader.handle.store.head_watch();
         loop {
             match reader.catch_up().await {

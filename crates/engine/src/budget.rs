@@ -12,7 +12,7 @@ pub use people::BudgetChange;
 
 use crate::error::Error;
 use crate::handle::Handle;
-use crate::tasks::{TaskKind, Tasks};
+use crate::spawn::{FutureKind, Futures};
 use jiff::Timestamp;
 use jiff::tz::TimeZone;
 use orkestra_core::budget::{self, Budget, Measure, Override, Period, Scope};
@@ -258,9 +258,9 @@ fn states(
 }
 
 /// Follows the books until the daemon goes.
-pub(crate) fn watch(handle: &Handle, tasks: &Tasks) {
+pub(crate) fn watch(handle: &Handle, futures: &Futures) {
     let handle = handle.clone();
-    tasks.spawn(TaskKind::Service, async move {
+    futures.spawn(FutureKind::Service, async move {
         let mut head = handle.store.head_watch();
         let mut seen = None;
         loop {

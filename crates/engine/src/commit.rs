@@ -291,8 +291,12 @@ impl Batch {
                 | Topic::Effect
                 | Topic::Agent
                 | Topic::Budget
-                | Topic::Issue => {}
-                Topic::Gate => {}
+                | Topic::Issue
+                | Topic::Gate
+                | Topic::Task
+                | Topic::Session
+                | Topic::Review
+                | Topic::Vote => {}
             }
         }
         for usage in &self.usage {
@@ -373,5 +377,7 @@ fn run_row(run: &Run) -> Result<RunRow, StoreError> {
         created_at: run.created_at,
         updated_at: run.ended_at.or(run.last_event_at).unwrap_or(run.created_at),
         request_key: run.request_key.clone(),
+        task: run.belongs.task,
+        session: run.belongs.session,
     })
 }

@@ -12,7 +12,7 @@ use crate::message::{Message, Reply};
 use crate::options::Options;
 use crate::probe::Probers;
 use crate::run::Runs;
-use crate::tasks::{TaskKind, Tasks};
+use crate::spawn::{FutureKind, Futures};
 use crate::unit::Units;
 use crate::world::Lent;
 use orkestra_core::agent_state::AgentInput;
@@ -87,7 +87,7 @@ pub(crate) struct Dispatcher {
     /// The next look at each unit's clock; a later one replaces it.
     pub(crate) alarms: BTreeMap<UnitName, CancellationToken>,
     pub(crate) job_actors: JobActors,
-    pub(crate) tasks: Tasks,
+    pub(crate) futures: Futures,
     pub(crate) keep_units: bool,
     /// Set when the daemon goes down: no later than this.
     pub(crate) close_by: Option<Instant>,
@@ -125,7 +125,7 @@ impl Dispatcher {
                 self.turn(messages).instrument(span).await;
             }
         }
-        if !self.keep_units && !self.tasks.all_released(CLOSE_PATIENCE).await {
+        if !self.keep_units && !self.futures.all_released(CLOSE_PATIENCE).await {
             tracing::warn!("Some shims were not let go in time; the next daemon does it.");
         }
         self.say_stopped().await;
@@ -522,12 +522,12 @@ impl Dispatcher {
                 let Some(unit) = self.fleet.units.get(&name) else { return };
                 let hook = Hook { name, moment, command, timeout_ms, env, generation };
                 let ran = self.hooks.clone().run(hook, unit.spec.clone(), self.options.clone());
-                self.tasks.spawn(TaskKind::Service, ran);
+                self.futures.spawn(FutureKind::Service, ran);
             }
             Order::Shutdown { name } => {
                 tracing::error!(unit = %name, "It gave up, and takes the daemon down with it.");
                 let outbox = self.outbox.clone();
-                self.tasks.spawn(TaskKind::Service, async move {
+                self.futures.spawn(FutureKind::Service, async move {
                     let actor = format!("unit:{name}");
                     let _closing = outbox.send(Message::Close { keep_units: false, actor }).await;
                 });
@@ -543,7 +543,7 @@ impl Dispatcher {
         if let Some(earlier) = self.alarms.insert(name.clone(), cancelled.clone()) {
             earlier.cancel();
         }
-        self.tasks.spawn(TaskKind::Service, async move {
+        self.futures.spawn(FutureKind::Service, async move {
             let wait = tokio::time::sleep(Duration::from_millis(delay_ms));
             if cancelled.run_until_cancelled(wait).await.is_none() {
                 return;
@@ -559,7 +559,7 @@ impl Dispatcher {
     /// a wait that became pointless is recognised by its generation.
     pub(crate) fn call_back(&self, delay_ms: u64, input: Input) {
         let outbox = self.outbox.clone();
-        self.tasks.spawn(TaskKind::Service, async move {
+        self.futures.spawn(FutureKind::Service, async move {
             tokio::time::sleep(Duration::from_millis(delay_ms)).await;
             let message = Message::Unit { input, actor: "daemon".to_owned(), reply: None };
             let _closing = outbox.send(message).await;

@@ -12,7 +12,7 @@ pub use settle::{Settled, Settlement, effect_title, effect_to};
 use crate::error::Error;
 use crate::handle::Handle;
 use crate::issue::{self, COMMENT};
-use crate::tasks::{TaskKind, Tasks};
+use crate::spawn::{FutureKind, Futures};
 use crate::world::World;
 use orkestra_connectors::{GitHub, Kind, Message, Notification, Sender, Sent, desktop_command};
 use orkestra_core::alert::Alert;
@@ -178,10 +178,10 @@ fn to_of(row: &EffectRow) -> String {
 }
 
 /// Carries out what is in the outbox until the daemon goes.
-pub(crate) fn watch(handle: &Handle, tasks: &Tasks) {
+pub(crate) fn watch(handle: &Handle, futures: &Futures) {
     let handle = handle.clone();
     let (sender, github) = (Arc::new(Sender::default()), Arc::new(GitHub::default()));
-    tasks.spawn(TaskKind::Service, async move {
+    futures.spawn(FutureKind::Service, async move {
         // They end with this service: what is under way then is taken up by the next daemon.
         let mut under_way: JoinSet<(EffectId, Option<Duration>)> = JoinSet::new();
         let mut busy: BTreeSet<EffectId> = BTreeSet::new();

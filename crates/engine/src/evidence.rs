@@ -14,7 +14,7 @@ use crate::instance::describe;
 use crate::message::Message;
 use crate::options::Options;
 use crate::secret::Secrets;
-use crate::tasks::{TaskKind, Tasks};
+use crate::spawn::{FutureKind, Futures};
 use command::{Commands, Outcome};
 use orkestra_core::evidence::{Check, CheckResult, Ran, judge};
 use orkestra_core::id::{InstanceId, RunId};
@@ -35,7 +35,7 @@ pub(crate) struct Checks {
     term: u64,
     launcher: Arc<Launcher>,
     outbox: mpsc::Sender<Message>,
-    tasks: Tasks,
+    futures: Futures,
     secrets: Secrets,
     rounds: Rounds,
 }
@@ -46,10 +46,10 @@ impl Checks {
         term: u64,
         launcher: Arc<Launcher>,
         outbox: mpsc::Sender<Message>,
-        tasks: Tasks,
+        futures: Futures,
         secrets: Secrets,
     ) -> Self {
-        Self { options, term, launcher, outbox, tasks, secrets, rounds: Rounds::default() }
+        Self { options, term, launcher, outbox, futures, secrets, rounds: Rounds::default() }
     }
 
     /// Lives that begin from now on are of this term.
@@ -78,7 +78,7 @@ impl Checks {
             },
         };
         let (rounds, id) = (Arc::clone(&self.rounds), run.id);
-        self.tasks.spawn(TaskKind::Run, async move {
+        self.futures.spawn(FutureKind::Run, async move {
             task.make().await;
             let mut rounds = rounds.lock().unwrap_or_else(PoisonError::into_inner);
             if rounds.get(&id).is_some_and(|(newest, _)| *newest == round) {

@@ -13,7 +13,8 @@ use orkestra_core::evidence::{Contract, ContractError, Evidence, Wanted};
 use orkestra_core::id::RunId;
 use orkestra_core::job::Jobs;
 use orkestra_core::job::spec::{Action, JobName, JobSpec};
-use orkestra_core::run::{Changes, LimitsSpec, Run, RunInput, RunState, Tries};
+use orkestra_core::prompt::Role;
+use orkestra_core::run::{Belongs, Changes, LimitsSpec, Run, RunInput, RunState, Tries};
 use orkestra_core::signal::Signal;
 use orkestra_core::unit::probe::Check;
 use orkestra_core::unit::spec::{UnitName, UnitSpec};
@@ -55,6 +56,12 @@ pub struct NewRun {
     pub budget_usd: Option<f64>,
     /// Limits of this run; they come before those of its agent.
     pub limits: LimitsSpec,
+    /// For what it is made.
+    pub belongs: Belongs,
+    /// The commit or branch of the target from which its worktree begins; its HEAD without it.
+    pub base: Option<String>,
+    /// Its part among others, if it has one.
+    pub role: Option<Role>,
 }
 
 /// What readers see without asking the dispatcher; only the dispatcher writes it.
@@ -413,6 +420,9 @@ impl Handle {
             raw: new.raw,
             budget_usd: new.budget_usd,
             given: None,
+            belongs: new.belongs,
+            base: new.base,
+            role: new.role,
         };
         let (run, actor) = (Box::new(run), actor.to_owned());
         self.ask(|reply| Message::CreateRun { run, actor, reply: Some(reply) }).await

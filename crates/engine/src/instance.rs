@@ -3,7 +3,7 @@
 use crate::message::Message;
 use crate::options::Options;
 use crate::secret::Secrets;
-use crate::tasks::Tasks;
+use crate::spawn::Futures;
 use orkestra_core::id::InstanceId;
 use orkestra_core::signal::Signal;
 use orkestra_core::unit::Exit;
@@ -42,7 +42,7 @@ pub(crate) struct Actors {
     pub(crate) term: u64,
     pub(crate) launcher: Arc<Launcher>,
     pub(crate) outbox: mpsc::Sender<Message>,
-    pub(crate) tasks: Tasks,
+    pub(crate) futures: Futures,
     pub(crate) secrets: Secrets,
     controls: HashMap<InstanceId, Controls>,
 }
@@ -53,10 +53,10 @@ impl Actors {
         term: u64,
         launcher: Arc<Launcher>,
         outbox: mpsc::Sender<Message>,
-        tasks: Tasks,
+        futures: Futures,
         secrets: Secrets,
     ) -> Self {
-        Self { options, term, launcher, outbox, tasks, secrets, controls: HashMap::new() }
+        Self { options, term, launcher, outbox, futures, secrets, controls: HashMap::new() }
     }
 
     /// Opens the way of words to a new actor.

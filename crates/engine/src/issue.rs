@@ -6,13 +6,13 @@
 use crate::effect;
 use crate::error::Error;
 use crate::handle::{Handle, NewRun};
-use crate::tasks::{TaskKind, Tasks};
+use crate::spawn::{FutureKind, Futures};
 use jiff::Timestamp;
 use orkestra_connectors::{GitHub, Repository, Sent, Trouble};
 use orkestra_core::event::{Cause, Draft, Topic};
 use orkestra_core::issue::{Issue, State, Taken, Told, comment, mark};
 use orkestra_core::money::Usd;
-use orkestra_core::run::Run;
+use orkestra_core::run::{Belongs, Run};
 use orkestra_core::span::Span;
 use orkestra_store::{EffectRow, Error as StoreError, IssueRow, Read, UsageBy, UsageFilter, Write};
 use serde_json::{Value, json};
@@ -96,7 +96,7 @@ fn put(
 }
 
 /// Looks for issues and for ends of their runs until the daemon goes.
-pub(crate) fn watch(handle: &Handle, tasks: &Tasks) {
+pub(crate) fn watch(handle: &Handle, futures: &Futures) {
     let mut service = Service {
         handle: handle.clone(),
         github: GitHub::default(),
@@ -106,7 +106,7 @@ pub(crate) fn watch(handle: &Handle, tasks: &Tasks) {
         since: None,
         failures: 0,
     };
-    tasks.spawn(TaskKind::Service, async move {
+    futures.spawn(FutureKind::Service, async move {
         let mut head = service.handle.store.head_watch();
         loop {
             service.turn().await;
@@ -260,6 +260,9 @@ async fn begin(handle: &Handle, spec: &GitHubSpec, mut taken: Taken) -> Result<(
         raw: false,
         budget_usd: None,
         limits: orkestra_core::run::LimitsSpec::default(),
+        belongs: Belongs::default(),
+        base: None,
+        role: None,
     };
     match handle.create_run(new, ACTOR).await {
         Ok(run) => {

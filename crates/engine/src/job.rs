@@ -8,13 +8,13 @@ use crate::error::Error;
 use crate::handle::{Handle, NewRun, View};
 use crate::instance::{Actors, Control};
 use crate::message::{Message, Reply};
-use crate::tasks::{TaskKind, Tasks};
+use crate::spawn::{FutureKind, Futures};
 use crate::world::{Lent, World};
 use actor::Actor;
 use orkestra_core::id::{InstanceId, RunId};
 use orkestra_core::job::spec::{Action, JobName, JobSpec};
 use orkestra_core::job::{Asked, Current, Decision, Input, Job, Jobs, Order, Record};
-use orkestra_core::run::{LimitsSpec, Run, RunInput, RunState};
+use orkestra_core::run::{Belongs, LimitsSpec, Run, RunInput, RunState};
 use orkestra_core::signal::Signal;
 use orkestra_host::instance::{InstanceEvents, InstanceHandle};
 use std::collections::{BTreeMap, HashMap};
@@ -210,7 +210,7 @@ impl JobActors {
     /// Puts an input into the queue without waiting for room in it.
     fn say(&self, input: Input) {
         let outbox = self.actors.outbox.clone();
-        self.actors.tasks.spawn(TaskKind::Service, async move { say(&outbox, input).await });
+        self.actors.futures.spawn(FutureKind::Service, async move { say(&outbox, input).await });
     }
 
     /// Begins a run of a job.
@@ -222,7 +222,7 @@ impl JobActors {
                 let launch = actor::launch(&self.actors, &actor, command, cwd);
                 let launcher = Arc::clone(&self.actors.launcher);
                 let begun = actor.begin(launcher, launch);
-                self.actors.tasks.spawn(TaskKind::Instance, begun);
+                self.actors.futures.spawn(FutureKind::Instance, begun);
             }
             Action::Run { prompt, agent, target } => {
                 let new = NewRun {
@@ -235,6 +235,9 @@ impl JobActors {
                     evidence: vec!["none".to_owned()],
                     raw: false,
                     budget_usd: None,
+                    belongs: Belongs::default(),
+                    base: None,
+                    role: None,
                 };
                 let (handle, who) = (self.handle.clone(), format!("job:{name}"));
                 self.spawn(name, instance, async move {
@@ -263,7 +266,7 @@ impl JobActors {
         let token = CancellationToken::new();
         self.inner.insert(instance, token.clone());
         let (name, outbox) = (name.clone(), self.actors.outbox.clone());
-        self.actors.tasks.spawn(TaskKind::Service, async move {
+        self.actors.futures.spawn(FutureKind::Service, async move {
             let result = tokio::select! {
                 result = work => result,
                 () = token.cancelled() => Some(Err("It was ended.".to_owned())),
@@ -287,7 +290,7 @@ impl JobActors {
     fn stop_run(&self, instance: InstanceId, run: Option<RunId>) {
         let Some(id) = run else { return };
         let outbox = self.actors.outbox.clone();
-        self.actors.tasks.spawn(TaskKind::Service, async move {
+        self.actors.futures.spawn(FutureKind::Service, async move {
             let (input, actor) = (RunInput::Cancel, "daemon".to_owned());
             let message = Message::Run { id, input, actor, reply: None };
             let _dispatcher_gone = outbox.send(message).await;
@@ -340,7 +343,7 @@ impl JobActors {
         actor.began = record.started_at;
         actor.started_boot_ms = started_boot_ms;
         actor.unanswered = started_boot_ms.is_none();
-        self.actors.tasks.spawn(TaskKind::Instance, actor.follow(handle, events));
+        self.actors.futures.spawn(FutureKind::Instance, actor.follow(handle, events));
     }
 
     /// What a command printed, as it may be told.
@@ -352,7 +355,7 @@ impl JobActors {
     pub(crate) fn keep(&mut self, name: &JobName, instance: InstanceId, handle: InstanceHandle) {
         let actor = self.actor(name, instance, BTreeMap::new());
         let kept = crate::instance::await_release(actor.orders, handle);
-        self.actors.tasks.spawn(TaskKind::Instance, kept);
+        self.actors.futures.spawn(FutureKind::Instance, kept);
     }
 }
 
@@ -371,10 +374,10 @@ async fn say(outbox: &mpsc::Sender<Message>, input: Input) {
 
 /// Keeps the time: says when something is due, looks at the calendar at least every so often, and
 /// never asks while an earlier question is open.
-pub(crate) fn keep_time(handle: &Handle, tasks: &Tasks) {
+pub(crate) fn keep_time(handle: &Handle, futures: &Futures) {
     let (view, world) = (Arc::clone(&handle.view), Arc::clone(&handle.world));
     let inbox = handle.inbox.clone();
-    tasks.spawn(TaskKind::Service, async move {
+    futures.spawn(FutureKind::Service, async move {
         let mut changed = view.jobs_changed.subscribe();
         loop {
             changed.borrow_and_update();

@@ -4,7 +4,7 @@
 use crate::handle::View;
 use crate::message::Message;
 use crate::options::Options;
-use crate::tasks::{TaskKind, Tasks};
+use crate::spawn::{FutureKind, Futures};
 use jiff::Timestamp;
 use orkestra_core::id::InstanceId;
 use orkestra_core::unit::probe::{Check, Probe, Question, Streak};
@@ -100,11 +100,11 @@ impl Answers {
     }
 }
 
-/// The tasks that ask.
+/// The futures that ask.
 pub(crate) struct Probers {
     options: Options,
     outbox: mpsc::Sender<Message>,
-    tasks: Tasks,
+    futures: Futures,
     view: Arc<View>,
     asking: BTreeMap<UnitName, Asking>,
 }
@@ -119,10 +119,10 @@ impl Probers {
     pub(crate) fn new(
         options: Options,
         outbox: mpsc::Sender<Message>,
-        tasks: Tasks,
+        futures: Futures,
         view: Arc<View>,
     ) -> Self {
-        Self { options, outbox, tasks, view, asking: BTreeMap::new() }
+        Self { options, outbox, futures, view, asking: BTreeMap::new() }
     }
 
     /// Asks what is to be asked of a unit as it is now, and nothing else.
@@ -180,7 +180,7 @@ impl Probers {
                 continue;
             }
             let (prober, token) = (Arc::clone(&prober), token.clone());
-            self.tasks.spawn(TaskKind::Service, async move {
+            self.futures.spawn(FutureKind::Service, async move {
                 let asking = prober.go_on_asking(question, told);
                 let _superseded = token.run_until_cancelled(asking).await;
             });

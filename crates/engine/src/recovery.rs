@@ -15,7 +15,7 @@ use crate::probe::Probers;
 use crate::repair::{self, Repair};
 use crate::run::{self, Runs};
 use crate::secret::Secrets;
-use crate::tasks::{TaskKind, Tasks};
+use crate::spawn::{FutureKind, Futures};
 use crate::unit::Units;
 use futures::StreamExt;
 use orkestra_core::event::{Draft, Topic};
@@ -49,7 +49,7 @@ const STRAY_GRACE: Duration = Duration::from_secs(5);
 ///
 /// # Errors
 /// The store cannot be read or written, or a row is damaged.
-pub async fn start(mut options: Options, tasks: &Tasks) -> Result<Handle, Error> {
+pub async fn start(mut options: Options, futures: &Futures) -> Result<Handle, Error> {
     // Each part of the engine gets the options; none of them needs a copy of a thousand units.
     let units = std::mem::take(&mut options.units);
     let boot = orkestra_host::boot::boot_id().unwrap_or_default();
@@ -107,11 +107,11 @@ pub async fn start(mut options: Options, tasks: &Tasks) -> Result<Handle, Error>
     let handle = handle_of(&options, &outbox, &view);
     let actors = || {
         let (options, launcher) = (options.clone(), Arc::clone(&launcher));
-        Actors::new(options, term, launcher, outbox.clone(), tasks.clone(), secrets.clone())
+        Actors::new(options, term, launcher, outbox.clone(), futures.clone(), secrets.clone())
     };
     let (unit_actors, run_actors) = (Units::new(actors(), Arc::clone(&view)), Runs::new(actors()));
     let sampler = crate::sample::Service::new(options.clone(), outbox.clone(), Arc::clone(&view));
-    let probers = Probers::new(options.clone(), outbox.clone(), tasks.clone(), Arc::clone(&view));
+    let probers = Probers::new(options.clone(), outbox.clone(), futures.clone(), Arc::clone(&view));
     let job_actors = JobActors::new(actors(), handle.clone());
     let mut dispatcher = Dispatcher {
         probers,
@@ -130,7 +130,7 @@ pub async fn start(mut options: Options, tasks: &Tasks) -> Result<Handle, Error>
         unit_actors,
         run_actors,
         job_actors,
-        tasks: tasks.clone(),
+        futures: futures.clone(),
         keep_units: false,
         close_by: None,
     };
@@ -147,14 +147,14 @@ pub async fn start(mut options: Options, tasks: &Tasks) -> Result<Handle, Error>
     }
     let (agents, jobs) = (dispatcher.options.agents.clone(), dispatcher.options.jobs.clone());
     dispatcher.begin(first).await;
-    tasks.spawn(TaskKind::Dispatcher, dispatcher.run());
+    futures.spawn(FutureKind::Dispatcher, dispatcher.run());
     handle.configure(units, agents, jobs, "config").await?;
-    job::keep_time(&handle, tasks);
-    tasks.spawn(TaskKind::Service, sampler.run());
-    crate::alert::watch(&handle, tasks);
-    crate::effect::watch(&handle, tasks);
-    crate::budget::watch(&handle, tasks);
-    crate::issue::watch(&handle, tasks);
+    job::keep_time(&handle, futures);
+    futures.spawn(FutureKind::Service, sampler.run());
+    crate::alert::watch(&handle, futures);
+    crate::effect::watch(&handle, futures);
+    crate::budget::watch(&handle, futures);
+    crate::issue::watch(&handle, futures);
     Ok(handle)
 }
 

@@ -16,7 +16,7 @@ use crate::evidence::{Checks, End, place};
 use crate::instance::{Actors, Control, await_release};
 use crate::message::Message;
 use crate::options::Agents;
-use crate::tasks::TaskKind;
+use crate::spawn::FutureKind;
 use orkestra_agents::{Kind, adapter};
 use orkestra_core::id::{InstanceId, RunId};
 use orkestra_core::run::{Run, RunInput, RunOrder};
@@ -54,7 +54,7 @@ impl Runs {
             actors.term,
             Arc::clone(&actors.launcher),
             actors.outbox.clone(),
-            actors.tasks.clone(),
+            actors.futures.clone(),
             actors.secrets.clone(),
         );
         Self { actors, checks }
@@ -95,9 +95,9 @@ impl Runs {
 
     fn refuse(&self, id: RunId, why: String) {
         let outbox = self.actors.outbox.clone();
-        self.actors
-            .tasks
-            .spawn(TaskKind::Run, async move { say(&outbox, id, RunInput::Refused { why }).await });
+        self.actors.futures.spawn(FutureKind::Run, async move {
+            say(&outbox, id, RunInput::Refused { why }).await
+        });
     }
 
     /// Has a suspended run look again whether it can go on.
@@ -105,7 +105,7 @@ impl Runs {
         let outbox = self.actors.outbox.clone();
         let left = at.duration_since(self.actors.options.world.now().at);
         let left = Duration::try_from(left).unwrap_or_default();
-        self.actors.tasks.spawn(TaskKind::Service, async move {
+        self.actors.futures.spawn(FutureKind::Service, async move {
             tokio::time::sleep(left + Duration::from_millis(1)).await;
             say(&outbox, id, RunInput::Wake).await;
         });
@@ -115,7 +115,7 @@ impl Runs {
     pub(crate) fn prepare(&self, run: &Run) {
         let (options, run) = (self.actors.options.clone(), run.clone());
         let outbox = self.actors.outbox.clone();
-        self.actors.tasks.spawn(TaskKind::Run, async move {
+        self.actors.futures.spawn(FutureKind::Run, async move {
             let input = match place::prepare(&options, &run).await {
                 Ok(place::Prepared { worktree, contract, given }) => {
                     RunInput::Prepared { worktree, contract, given }
@@ -137,7 +137,7 @@ impl Runs {
     ) {
         let mut actor = self.actor(run, instance);
         actor.pid = pid.or(run.pid());
-        self.actors.tasks.spawn(TaskKind::Run, async move {
+        self.actors.futures.spawn(FutureKind::Run, async move {
             // What was written while no daemon watched is announced by nobody.
             actor.read_on(false).await;
             actor.follow(handle, events).await;
@@ -153,7 +153,7 @@ impl Runs {
         handle: Option<InstanceHandle>,
     ) {
         let mut actor = self.actor(run, instance);
-        self.actors.tasks.spawn(TaskKind::Run, async move {
+        self.actors.futures.spawn(FutureKind::Run, async move {
             actor.read_on(true).await;
             actor.ended(exit).await;
             if let Some(handle) = handle {

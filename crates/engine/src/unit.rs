@@ -8,7 +8,7 @@ use crate::instance::{
 };
 use crate::message::Message;
 use crate::secret::Secrets;
-use crate::tasks::TaskKind;
+use crate::spawn::FutureKind;
 use orkestra_core::id::InstanceId;
 use orkestra_core::signal::Signal;
 use orkestra_core::span::Span;
@@ -72,7 +72,7 @@ impl Units {
         let launch = self.launch_of(unit, instance, actor.log_dir.clone());
         let launcher = Arc::clone(&self.actors.launcher);
         // Boxed, since it is over soon and the rest is there for every unit all the time.
-        self.actors.tasks.spawn(TaskKind::Instance, async move {
+        self.actors.futures.spawn(FutureKind::Instance, async move {
             match Box::pin(actor.begin(launch, launcher)).await {
                 Ok((handle, events)) => actor.follow(handle, events).await,
                 Err(why) => Box::pin(actor.never_started(&why)).await,
@@ -141,7 +141,7 @@ impl Units {
         if let Some(pid) = unit.pid() {
             self.actors.secrets.learn_from_process(&unit.spec.env, pid, &instance.to_string());
         }
-        self.actors.tasks.spawn(TaskKind::Instance, actor.follow(handle, events));
+        self.actors.futures.spawn(FutureKind::Instance, actor.follow(handle, events));
     }
 
     /// Takes over a life whose shim lives but does not answer yet.
@@ -154,13 +154,13 @@ impl Units {
     ) {
         let mut actor = self.actor(unit, instance);
         actor.unanswered = true;
-        self.actors.tasks.spawn(TaskKind::Instance, actor.follow(handle, events));
+        self.actors.futures.spawn(FutureKind::Instance, actor.follow(handle, events));
     }
 
     /// Keeps what only has to be released.
     pub(crate) fn keep(&mut self, unit: &Unit, instance: InstanceId, handle: InstanceHandle) {
         let actor = self.actor(unit, instance);
-        self.actors.tasks.spawn(TaskKind::Instance, await_release(actor.orders, handle));
+        self.actors.futures.spawn(FutureKind::Instance, await_release(actor.orders, handle));
     }
 
     pub(crate) fn stop(&self, instance: InstanceId, signal: Signal, grace_ms: u64) {

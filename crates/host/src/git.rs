@@ -146,11 +146,31 @@ fn names_of(said: &[u8]) -> Vec<ChangedFile> {
     files
 }
 
-/// Makes a worktree at `path` on a new branch from the repository's HEAD.
-pub async fn add_worktree(repository: &Path, path: &Path, branch: &str) -> Result<(), Error> {
+/// The commit that a name means: a branch, a commit, `HEAD`.
+pub async fn resolve(repository: &Path, name: &str) -> Result<String, Error> {
+    // With the suffix a name that begins with a hyphen is no option, and a tag is its commit.
+    let name = format!("{name}^{{commit}}");
+    let arguments = ["rev-parse", "--verify", "--quiet", "--end-of-options", &name];
+    let answer = git(repository, &arguments, ASK).await?;
+    let commit = String::from_utf8_lossy(&answer.stdout).trim().to_owned();
+    if answer.success() && !commit.is_empty() {
+        return Ok(commit);
+    }
+    let message =
+        format!("there is no commit that {} leads to", name.trim_end_matches("^{commit}"));
+    Err(Error::Refused { command: "rev-parse".to_owned(), message })
+}
+
+/// Makes a worktree at `path` on a new branch from a commit.
+pub async fn add_worktree(
+    repository: &Path,
+    path: &Path,
+    branch: &str,
+    base: &str,
+) -> Result<(), Error> {
     head(repository).await?;
     let target = path.to_string_lossy();
-    let arguments = ["worktree", "add", "--quiet", "-b", branch, "--", &target];
+    let arguments = ["worktree", "add", "--quiet", "-b", branch, "--", &target, base];
     let answer = git(repository, &arguments, CHECKOUT).await?;
     if answer.success() {
         return Ok(());

@@ -163,7 +163,7 @@ async fn worktrees_are_made_on_new_branches_and_tell_what_changed() {
     assert_eq!(git::head(&repo).await.unwrap().len(), 40);
     assert_eq!(git::dirty_count(&repo).await.unwrap(), 0);
     let tree = dir.path().join("tree with spaces");
-    git::add_worktree(&repo, &tree, "run/1").await.unwrap();
+    git::add_worktree(&repo, &tree, "run/1", "HEAD").await.unwrap();
     std::fs::write(tree.join("a"), "changed").unwrap();
     std::fs::create_dir(tree.join("new")).unwrap();
     std::fs::write(tree.join("new/ü file"), "x").unwrap();
@@ -172,7 +172,7 @@ async fn worktrees_are_made_on_new_branches_and_tell_what_changed() {
         changed.iter().map(|file| (file.status.as_str(), file.path.as_str())).collect();
     assert_eq!(seen, [(" M", "a"), ("??", "new/ü file")]);
     assert_eq!(git::dirty_count(&repo).await.unwrap(), 0);
-    let again = git::add_worktree(&repo, &dir.path().join("other"), "run/1").await;
+    let again = git::add_worktree(&repo, &dir.path().join("other"), "run/1", "HEAD").await;
     assert!(matches!(again, Err(git::Error::BranchTaken { .. })), "{again:?}");
     git::remove_worktree(&repo, &tree).await.unwrap();
     assert!(!tree.exists());

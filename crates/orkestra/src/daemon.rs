@@ -5,7 +5,7 @@ use crate::config::{Errors, Loaded, Problem, render_all};
 use crate::exit::{Code, Failure, chain};
 use crate::terminal;
 use orkestra_core::event::{Draft, Topic};
-use orkestra_engine::{Handle, RealWorld, TaskKind, Tasks, World};
+use orkestra_engine::{FutureKind, Futures, Handle, RealWorld, World};
 use orkestra_host::home::HomeLock;
 use orkestra_host::service::announce::Announcer;
 use orkestra_server::{Answer, Configuration, Logins, wire};
@@ -38,7 +38,7 @@ pub(crate) struct Daemon {
     pub(crate) url: String,
     engine: Handle,
     live: Arc<Live>,
-    tasks: Tasks,
+    futures: Futures,
     logins: Logins,
     signals: Signals,
     /// Held until the end: nobody else may use this home.
@@ -79,7 +79,7 @@ pub(crate) async fn start(context: Context, loaded: Loaded) -> Result<Daemon, Fa
     refuse_network_disk(&home)?;
     let nofile = orkestra_host::limits::raise_nofile();
     let store = open_store(&home)?;
-    let tasks = Tasks::default();
+    let futures = Futures::default();
     let signals = Signals::listen()?;
     let options = orkestra_engine::Options {
         home: home.clone(),
@@ -95,7 +95,7 @@ pub(crate) async fn start(context: Context, loaded: Loaded) -> Result<Daemon, Fa
         version: VERSION.to_owned(),
     };
     let engine =
-        orkestra_engine::start(options, &tasks).await.map_err(|error| Failure::of(&error))?;
+        orkestra_engine::start(options, &futures).await.map_err(|error| Failure::of(&error))?;
     let logins = Logins::open(&home, store).map_err(|error| Failure::of(&error))?;
     let address = loaded.settings.address();
     let announcer = context.surroundings.announcer();
@@ -114,7 +114,7 @@ pub(crate) async fn start(context: Context, loaded: Loaded) -> Result<Daemon, Fa
         home,
         version: VERSION.to_owned(),
     };
-    let running = match orkestra_server::serve(server, &tasks).await {
+    let running = match orkestra_server::serve(server, &futures).await {
         Ok(running) => running,
         Err(error) => {
             // Units that are up stay up: the next daemon takes them over.
@@ -124,10 +124,10 @@ pub(crate) async fn start(context: Context, loaded: Loaded) -> Result<Daemon, Fa
                 .hint("The units that were started go on; `orkestra up` takes them over."));
         }
     };
-    let daemon = Daemon { url: running.url, engine, live, tasks, logins, signals, _lock: lock };
+    let daemon = Daemon { url: running.url, engine, live, futures, logins, signals, _lock: lock };
     daemon.watch_files();
-    daemon.tasks.spawn(TaskKind::Service, give_memory_back());
-    daemon.tasks.spawn(TaskKind::Service, look_after_log(logs));
+    daemon.futures.spawn(FutureKind::Service, give_memory_back());
+    daemon.futures.spawn(FutureKind::Service, look_after_log(logs));
     daemon.announce();
     Ok(daemon)
 }
@@ -207,11 +207,11 @@ impl Daemon {
     fn announce(&self) {
         self.live.announce_ready();
         if std::process::id() == 1 {
-            self.tasks.spawn(TaskKind::Service, orkestra_host::reap::orphans());
+            self.futures.spawn(FutureKind::Service, orkestra_host::reap::orphans());
         }
         let Some(period) = self.live.announcer.watchdog_period() else { return };
         let live = Arc::clone(&self.live);
-        self.tasks.spawn(TaskKind::Service, async move {
+        self.futures.spawn(FutureKind::Service, async move {
             loop {
                 tokio::time::sleep(period).await;
                 // Without an answer it says nothing, and the manager starts another daemon.
@@ -230,7 +230,7 @@ impl Daemon {
         };
         for path in candidates {
             let live = Arc::clone(&self.live);
-            self.tasks.spawn(TaskKind::Service, watch(path, live));
+            self.futures.spawn(FutureKind::Service, watch(path, live));
         }
     }
 
@@ -259,9 +259,9 @@ impl Daemon {
                 }
             }
         }
-        self.tasks.cancel();
+        self.futures.cancel();
         let patience = std::time::Duration::from_secs(2);
-        let _slow = tokio::time::timeout(patience, self.tasks.wait()).await;
+        let _slow = tokio::time::timeout(patience, self.futures.wait()).await;
         Ok(())
     }
 }

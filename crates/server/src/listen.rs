@@ -8,7 +8,7 @@ use axum::Router;
 use axum::extract::{MatchedPath, Request};
 use axum::middleware::{self, Next};
 use axum::response::Response;
-use orkestra_engine::{Handle, TaskKind, Tasks};
+use orkestra_engine::{FutureKind, Futures, Handle};
 use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -51,18 +51,18 @@ pub(crate) struct App {
     pub(crate) engine: Handle,
     pub(crate) logins: Logins,
     pub(crate) configuration: Arc<dyn Configuration>,
-    pub(crate) tasks: Tasks,
+    pub(crate) futures: Futures,
     pub(crate) url: String,
     pub(crate) version: String,
     pub(crate) started_at: jiff::Timestamp,
     pub(crate) started_boot_ms: u64,
 }
 
-/// Listens and serves until the tasks are cancelled.
+/// Listens and serves until its futures are cancelled.
 ///
 /// # Errors
 /// The port is taken, or the socket cannot be made.
-pub async fn serve(options: Options, tasks: &Tasks) -> Result<Running, Error> {
+pub async fn serve(options: Options, futures: &Futures) -> Result<Running, Error> {
     let address = options.address;
     let listener = TcpListener::bind(address).await.map_err(|source| {
         if source.kind() == std::io::ErrorKind::AddrInUse {
@@ -80,7 +80,7 @@ pub async fn serve(options: Options, tasks: &Tasks) -> Result<Running, Error> {
         engine: options.engine,
         logins: options.logins.clone(),
         configuration: options.configuration,
-        tasks: tasks.clone(),
+        futures: futures.clone(),
         url: url.clone(),
         version: options.version,
         started_at: now.at,
@@ -92,20 +92,20 @@ pub async fn serve(options: Options, tasks: &Tasks) -> Result<Running, Error> {
         .clone()
         .layer(middleware::from_fn_with_state(Allowed::loopback(local.port()), guard::hosts))
         .layer(middleware::from_fn(guard::headers));
-    spawn(tasks, listener, outer);
+    spawn(futures, listener, outer);
     let socket = unix_listener(&options.home)?;
     // Nobody but the owner can reach the socket, and no browser can: no host rules there.
-    spawn(tasks, socket, inner);
-    spawn(tasks, crate::agents::listener(&options.home)?, for_agents);
+    spawn(futures, socket, inner);
+    spawn(futures, crate::agents::listener(&options.home)?, for_agents);
     Ok(Running { url, port: local.port() })
 }
 
-fn spawn<L>(tasks: &Tasks, listener: L, router: Router)
+fn spawn<L>(futures: &Futures, listener: L, router: Router)
 where
     L: axum::serve::Listener,
     L::Addr: std::fmt::Debug,
 {
-    tasks.spawn(TaskKind::Service, async move {
+    futures.spawn(FutureKind::Service, async move {
         if let Err(error) = axum::serve(listener, router).await {
             tracing::error!(%error, "The server has ended.");
         }

@@ -60,7 +60,7 @@ impl Reader {
                     self.after = self.after.max(head);
                     tokio::select! {
                         changed = self.head.changed() => if changed.is_err() { return None },
-                        () = self.app.tasks.cancelled() => return None,
+                        () = self.app.futures.cancelled() => return None,
                     }
                 }
                 Err(error) => {

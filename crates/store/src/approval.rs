@@ -2,6 +2,7 @@
 
 use crate::error::Error;
 use crate::interface::Rows;
+use crate::suffix;
 use crate::value::{limit, micros, timestamp, uuid};
 use crate::writer::Tx;
 use jiff::Timestamp;
@@ -98,9 +99,6 @@ pub trait WriteApprovals {
 
 const COLUMNS: &str = "id, run, agent, state, alike, head, rule, body, asked_at";
 
-/// Enough to show that a suffix is ambiguous.
-const SUFFIX_MATCHES_MAX: i64 = 10;
-
 fn approval(row: &Row<'_>) -> Result<ApprovalRow, Error> {
     Ok(ApprovalRow {
         id: ApprovalId::new(uuid(row.get(0)?)),
@@ -131,16 +129,11 @@ impl<R: Rows> ReadApprovals for R {
     }
 
     fn approval_by_suffix(&self, text: &str) -> Result<Vec<ApprovalRow>, Error> {
-        let reversed: String =
-            text.chars().rev().filter(|c| *c != '-').map(|c| c.to_ascii_lowercase()).collect();
-        if reversed.is_empty() || !reversed.chars().all(|c| c.is_ascii_hexdigit()) {
-            return Ok(Vec::new());
-        }
-        // 'g' follows the last hexadecimal digit.
+        let Some((from, to)) = suffix::range(text) else { return Ok(Vec::new()) };
         select(
             self,
             "WHERE reversed >= ?1 AND reversed < ?2 ORDER BY id DESC LIMIT ?3",
-            (&reversed, format!("{reversed}g"), SUFFIX_MATCHES_MAX),
+            (from, to, suffix::MATCHES_MAX),
         )
     }
 
@@ -219,7 +212,7 @@ impl<R: Rows> ReadApprovals for R {
 
 impl WriteApprovals for Tx<'_> {
     fn put_approval(&mut self, approval: &ApprovalRow) -> Result<(), Error> {
-        let reversed: String = approval.id.uuid().simple().to_string().chars().rev().collect();
+        let reversed = suffix::reversed(approval.id.uuid());
         self.connection
             .prepare_cached(
                 "INSERT INTO approval (id, reversed, run, agent, state, alike, head, rule, body,

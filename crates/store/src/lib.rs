@@ -40,6 +40,7 @@ mod run;
 mod sample;
 mod seal;
 mod store;
+mod suffix;
 mod unit;
 mod usage;
 mod value;

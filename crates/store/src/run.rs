@@ -2,10 +2,11 @@
 
 use crate::error::Error;
 use crate::interface::Rows;
+use crate::suffix;
 use crate::value::{int, limit, micros, natural, timestamp, uuid};
 use crate::writer::Tx;
 use jiff::Timestamp;
-use orkestra_core::id::RunId;
+use orkestra_core::id::{RunId, SessionId, TaskId};
 use rusqlite::{Row, params};
 
 /// One run.
@@ -35,6 +36,10 @@ pub struct RunRow {
     pub updated_at: Timestamp,
     /// The caller's idempotency key: the same key is the same run.
     pub request_key: Option<String>,
+    /// The task that it belongs to.
+    pub task: Option<TaskId>,
+    /// The session that it belongs to.
+    pub session: Option<SessionId>,
 }
 
 /// Reading runs.
@@ -51,6 +56,12 @@ pub trait ReadRuns {
 
     /// Runs, the newest first, on from the one before.
     fn runs(&self, limit: usize, before: Option<RunId>) -> Result<Vec<RunRow>, Error>;
+
+    /// All runs that belong to a task, the oldest first.
+    fn runs_of_task(&self, task: TaskId) -> Result<Vec<RunRow>, Error>;
+
+    /// All runs that belong to a session, the oldest first.
+    fn runs_of_session(&self, session: SessionId) -> Result<Vec<RunRow>, Error>;
 
     /// Runs in any of these states, the oldest first.
     fn runs_in(&self, states: &[&str]) -> Result<Vec<RunRow>, Error>;
@@ -73,10 +84,7 @@ pub trait WriteRuns {
 }
 
 const COLUMNS: &str = "id, agent, state, prompt, target, worktree, session_id, stream_offset, body,
-    created_at, updated_at, request_key";
-
-/// Enough to show that a suffix is ambiguous.
-const SUFFIX_MATCHES_MAX: i64 = 10;
+    created_at, updated_at, request_key, task, session";
 
 fn run(row: &Row<'_>) -> Result<RunRow, Error> {
     Ok(RunRow {
@@ -92,6 +100,8 @@ fn run(row: &Row<'_>) -> Result<RunRow, Error> {
         created_at: timestamp(row.get(9)?)?,
         updated_at: timestamp(row.get(10)?)?,
         request_key: row.get(11)?,
+        task: row.get::<_, Option<[u8; 16]>>(12)?.map(|bytes| TaskId::new(uuid(bytes))),
+        session: row.get::<_, Option<[u8; 16]>>(13)?.map(|bytes| SessionId::new(uuid(bytes))),
     })
 }
 
@@ -111,16 +121,11 @@ impl<R: Rows> ReadRuns for R {
     }
 
     fn run_by_suffix(&self, text: &str) -> Result<Vec<RunRow>, Error> {
-        let reversed: String =
-            text.chars().rev().filter(|c| *c != '-').map(|c| c.to_ascii_lowercase()).collect();
-        if reversed.is_empty() || !reversed.chars().all(|c| c.is_ascii_hexdigit()) {
-            return Ok(Vec::new());
-        }
-        // 'g' follows the last hexadecimal digit.
+        let Some((from, to)) = suffix::range(text) else { return Ok(Vec::new()) };
         select(
             self,
             "WHERE reversed >= ?1 AND reversed < ?2 ORDER BY id DESC LIMIT ?3",
-            (&reversed, format!("{reversed}g"), SUFFIX_MATCHES_MAX),
+            (from, to, suffix::MATCHES_MAX),
         )
     }
 
@@ -139,6 +144,14 @@ impl<R: Rows> ReadRuns for R {
         }
     }
 
+    fn runs_of_task(&self, task: TaskId) -> Result<Vec<RunRow>, Error> {
+        select(self, "WHERE task = ?1 ORDER BY id", [task.uuid().as_bytes()])
+    }
+
+    fn runs_of_session(&self, session: SessionId) -> Result<Vec<RunRow>, Error> {
+        select(self, "WHERE session = ?1 ORDER BY id", [session.uuid().as_bytes()])
+    }
+
     fn runs_in(&self, states: &[&str]) -> Result<Vec<RunRow>, Error> {
         let marks = vec!["?"; states.len()].join(", ");
         select(
@@ -151,18 +164,19 @@ impl<R: Rows> ReadRuns for R {
 
 impl WriteRuns for Tx<'_> {
     fn put_run(&mut self, run: &RunRow) -> Result<(), Error> {
-        let reversed: String = run.id.uuid().simple().to_string().chars().rev().collect();
+        let reversed = suffix::reversed(run.id.uuid());
         self.connection
             .prepare_cached(
                 "INSERT INTO run (id, reversed, agent, state, prompt, target, worktree, session_id,
-                   stream_offset, body, created_at, updated_at, request_key)
-                 VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13)
+                   stream_offset, body, created_at, updated_at, request_key, task, session)
+                 VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15)
                  ON CONFLICT (id) DO UPDATE SET agent = excluded.agent, state = excluded.state,
                    prompt = excluded.prompt, target = excluded.target,
                    worktree = excluded.worktree, session_id = excluded.session_id,
                    stream_offset = excluded.stream_offset, body = excluded.body,
                    created_at = excluded.created_at, updated_at = excluded.updated_at,
-                   request_key = excluded.request_key",
+                   request_key = excluded.request_key, task = excluded.task,
+                   session = excluded.session",
             )?
             .execute(params![
                 run.id.uuid().as_bytes(),
@@ -178,6 +192,8 @@ impl WriteRuns for Tx<'_> {
                 micros(run.created_at),
                 micros(run.updated_at),
                 run.request_key,
+                run.task.map(|task| *task.uuid().as_bytes()),
+                run.session.map(|session| *session.uuid().as_bytes()),
             ])?;
         Ok(())
     }

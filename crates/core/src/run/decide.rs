@@ -23,7 +23,7 @@ pub struct Moment<'a> {
 pub fn create(run: Run, actor: &str) -> RunDecision {
     let body = json!({"agent": run.agent, "kind": run.kind, "prompt": run.prompt,
         "target": run.target, "evidence": run.evidence.wanted, "raw": run.raw,
-        "budget_usd": run.budget_usd});
+        "budget_usd": run.budget_usd, "belongs": run.belongs, "base": run.base});
     let event = draft(&run, "run.created", actor, body).because(Cause::Root);
     let orders = vec![RunOrder::Prepare];
     RunDecision {

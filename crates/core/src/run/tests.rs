@@ -60,6 +60,9 @@ fn run() -> Run {
         raw: false,
         budget_usd: None,
         given: None,
+        belongs: crate::run::Belongs::default(),
+        base: None,
+        role: None,
     }
 }
 

@@ -5,7 +5,7 @@ use crate::instance::describe;
 use crate::options::Options;
 use orkestra_core::evidence::{Contract, Folder, Wanted, declared};
 use orkestra_core::id::RunId;
-use orkestra_core::prompt::{Task, compose};
+use orkestra_core::prompt::{Brief, compose};
 use orkestra_core::run::{Run, Worktree};
 use orkestra_host::{git, inside, snapshot};
 use serde::Deserialize;
@@ -124,12 +124,13 @@ pub(crate) async fn prepare(options: &Options, run: &Run) -> Result<Prepared, St
     let contract =
         Contract::of(&wanted, &project.evidence, declared.as_ref(), !worktree.is_plain())
             .map_err(|error| format!("{error}."))?;
-    let task = compose(&Task {
+    let task = compose(&Brief {
         request: &run.prompt,
         folder: &worktree.path,
         branch: (!worktree.is_plain()).then_some(worktree.branch.as_str()),
         checks: &contract.checks,
         budget_usd: run.budget_usd,
+        role: run.role.as_ref(),
     });
     write_private(&charter(&options.home, run.id), task.as_bytes())
         .map_err(|error| format!("The task cannot be written down: {error}."))?;
@@ -144,10 +145,16 @@ async fn worktree(home: &Path, run: &Run) -> Result<Worktree, String> {
     let path = home.join("worktrees").join(run.id.to_string());
     let branch = format!("orkestra/{}", run.id.short());
     let made = async {
-        let base = git::head(target).await?;
+        let made = path.join(".git").exists();
+        let base = match &run.base {
+            // Made before a crash: a branch may lead elsewhere by now, and nobody worked here yet.
+            _ if made => git::head(&path).await?,
+            Some(base) => git::resolve(target, base).await?,
+            None => git::head(target).await?,
+        };
         let uncommitted = git::dirty_count(target).await?;
-        if !path.join(".git").exists() {
-            git::add_worktree(target, &path, &branch).await?;
+        if !made {
+            git::add_worktree(target, &path, &branch, &base).await?;
         }
         Ok((base, uncommitted))
     };

@@ -8,7 +8,7 @@ use crate::evidence::place;
 use crate::instance::describe;
 use crate::options::Agents;
 use crate::sandbox::{Enclosure, enclose};
-use crate::tasks::TaskKind;
+use crate::spawn::FutureKind;
 use crate::vendor;
 use orkestra_agents::{AgentSpec, BridgePlace, RunRequest, command, discover};
 use orkestra_core::id::InstanceId;
@@ -30,7 +30,7 @@ impl Runs {
         let (secrets, env) = (self.actors.secrets.clone(), spec.variables());
         let store = self.actors.options.store.clone();
         let tells = run.attempt().is_some_and(|attempt| attempt.number > 1 && !attempt.resume);
-        self.actors.tasks.spawn(TaskKind::Run, async move {
+        self.actors.futures.spawn(FutureKind::Run, async move {
             // A new conversation about work that was begun is told what was done.
             if let (true, Some(prompt)) = (tells, &launch.stdin)
                 && let Err(error) = append(prompt, &story::of(&store, id).await)

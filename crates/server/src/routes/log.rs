@@ -133,7 +133,7 @@ type Step = Option<(Result<SseEvent, Infallible>, (App, Follower))>;
 async fn next((app, mut follower): (App, Follower)) -> Step {
     let page = tokio::select! {
         page = follower.next() => page,
-        () = app.tasks.cancelled() => return None,
+        () = app.futures.cancelled() => return None,
     };
     match page {
         Ok(page) => {

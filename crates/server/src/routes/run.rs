@@ -13,7 +13,7 @@ use axum::extract::State;
 use axum::http::{HeaderMap, StatusCode};
 use orkestra_core::evidence::Wanted;
 use orkestra_core::id::RunId;
-use orkestra_core::run::{LimitsSpec, Run, Worktree};
+use orkestra_core::run::{Belongs, LimitsSpec, Run, Worktree};
 use orkestra_engine::NewRun;
 use orkestra_store::{Filter, RunRow};
 use serde::Deserialize;
@@ -171,6 +171,9 @@ pub(crate) async fn create(
         evidence: request.evidence,
         raw: request.raw,
         budget_usd: request.budget_usd,
+        belongs: Belongs::default(),
+        base: None,
+        role: None,
     };
     let run = app.engine.create_run(new, actor.0).await?;
     Ok((StatusCode::CREATED, Json(view_of(&run))))

@@ -323,6 +323,8 @@ fn run_row(n: u128, key: Option<&str>) -> RunRow {
         created_at: time(0),
         updated_at: time(0),
         request_key: key.map(str::to_owned),
+        task: None,
+        session: None,
     }
 }
 

@@ -7,7 +7,7 @@ use tokio_util::task::TaskTracker;
 
 /// What a spawned future is, and with it what its cancel and its error mean.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum TaskKind {
+pub enum FutureKind {
     /// Holds one instance; ends by itself once released, and is dropped when the daemon goes: the
     /// shim holds the process.
     Instance,
@@ -21,16 +21,16 @@ pub enum TaskKind {
 
 /// Tracker and token in one: what runs, and the word to end.
 #[derive(Debug, Clone, Default)]
-pub struct Tasks {
+pub struct Futures {
     tracker: TaskTracker,
     /// Those that hold instances, apart: the daemon waits for them before it ends the others.
     holders: TaskTracker,
     token: CancellationToken,
 }
 
-impl Tasks {
+impl Futures {
     /// Runs a future until it ends or the daemon does.
-    pub fn spawn<F>(&self, kind: TaskKind, future: F)
+    pub fn spawn<F>(&self, kind: FutureKind, future: F)
     where
         F: Future<Output = ()> + Send + 'static,
     {
@@ -39,14 +39,14 @@ impl Tasks {
         // and there is one for every unit.
         let future = Box::pin(future);
         let tracker = match kind {
-            TaskKind::Instance | TaskKind::Run => &self.holders,
-            TaskKind::Dispatcher | TaskKind::Service => &self.tracker,
+            FutureKind::Instance | FutureKind::Run => &self.holders,
+            FutureKind::Dispatcher | FutureKind::Service => &self.tracker,
         };
         tracker.spawn(async move {
             match kind {
                 // The dispatcher ends by its own decision only: it commits what it has.
-                TaskKind::Dispatcher => future.await,
-                TaskKind::Instance | TaskKind::Run | TaskKind::Service => {
+                FutureKind::Dispatcher => future.await,
+                FutureKind::Instance | FutureKind::Run | FutureKind::Service => {
                     let _ended = token.run_until_cancelled(future).await;
                 }
             }
