@@ -99,6 +99,17 @@ impl Window {
 
     /// The present window at that time.
     pub fn at(self, at: Timestamp, zone: &TimeZone) -> Period {
+        let period = self.around(at, zone);
+        match period.end {
+            // Clocks that go back over midnight have the evening twice. A day begins once, at the
+            // first midnight, and what comes after it belongs to the new day.
+            Some(end) if end <= at => self.around(end, zone),
+            _ => period,
+        }
+    }
+
+    /// The window of the local date at that time.
+    fn around(self, at: Timestamp, zone: &TimeZone) -> Period {
         let local = at.to_zoned(zone.clone());
         let day = local.start_of_day().ok();
         let (start, span) = match self {

@@ -304,14 +304,17 @@ mod tests {
     #[tokio::test]
     async fn nothing_that_a_command_started_outlives_it() {
         let began = Instant::now();
-        let script = "setsid sleep 4711.25 & sleep 4711.25";
-        let ran = run(&order(script, "c"), Duration::from_millis(500), 100).await.unwrap();
+        // Nobody else's processes are meant, nor those of an earlier run of this test.
+        let (one, two) =
+            (format!("4711.{}", std::process::id()), format!("4712.{}", std::process::id()));
+        let script = format!("setsid sleep {one} & sleep {one}");
+        let ran = run(&order(&script, "c"), Duration::from_millis(500), 100).await.unwrap();
         assert!(ran.timed_out && ran.code.is_none());
-        assert!(!living("4711.25"), "the limit ends all");
-        let left = order("setsid sleep 4711.75 & echo up", "d");
+        assert!(!living(&one), "the limit ends all");
+        let left = order(&format!("setsid sleep {two} & echo up"), "d");
         let ran = run(&left, Duration::from_secs(60), 100).await.unwrap();
         assert_eq!((ran.code, ran.head.as_slice()), (Some(0), &b"up\n"[..]));
-        assert!(!living("4711.75"), "the end ends all");
+        assert!(!living(&two), "the end ends all");
         assert!(began.elapsed() < Duration::from_secs(50));
     }
 }

@@ -142,6 +142,18 @@ fn words_come_back_and_wrong_ones_are_refused() {
     assert_eq!(budget.problem(), None);
 }
 
+/// In 2003 the clocks of Newfoundland went back at 00:01, over midnight.
+#[test]
+fn a_day_whose_first_midnight_comes_twice_begins_once() {
+    let zone = crate::job::schedule::zone("America/St_Johns").unwrap();
+    let before = Window::Day.at(at("2003-10-26T02:29:59Z"), &zone);
+    assert_eq!(before.end, Some(at("2003-10-26T02:30:00Z")));
+    // 23:10 by the clock, for the second time.
+    let again = Window::Day.at(at("2003-10-26T02:40:00Z"), &zone);
+    assert_eq!(again.start, before.end);
+    assert_eq!(Window::Day.at(at("2003-10-26T20:00:00Z"), &zone), again);
+}
+
 proptest! {
     #[test]
     fn what_may_begin_fits(

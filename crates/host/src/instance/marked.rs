@@ -37,6 +37,7 @@ fn stop_all(mark: &[u8]) -> Result<u32, Error> {
     let (deadline, shim_stays) = (Instant::now() + PATIENCE, Instant::now() + SHIM_STAYS);
     let mut killed = std::collections::BTreeSet::new();
     loop {
+        // Whether it must be looked once more.
         let mut found = false;
         let mut marked = Vec::new();
         for entry in fs::read_dir("/proc").doing("list processes")?.flatten() {
@@ -45,8 +46,13 @@ fn stop_all(mark: &[u8]) -> Result<u32, Error> {
                 continue;
             };
             let ours = entry.metadata().is_ok_and(|facts| facts.uid() == uid);
-            if ours && pid != std::process::id() && is_marked(pid, mark) {
-                marked.push(pid);
+            if !ours || pid == std::process::id() {
+                continue;
+            }
+            match look(pid, mark) {
+                Marked::Yes => marked.push(pid),
+                Marked::No => {}
+                Marked::Later => found = true,
             }
         }
         if marked.iter().any(|pid| is_shim(*pid)) {
@@ -60,10 +66,14 @@ fn stop_all(mark: &[u8]) -> Result<u32, Error> {
         for pid in marked {
             // Look again through an open process: the pid may have passed on meanwhile.
             let Ok(pidfd) = reap::open(pid) else { continue };
-            if is_marked(pid, mark) {
-                found = true;
-                killed.insert((pid, crate::boot::start_time(pid)));
-                reap::signal(&pidfd, Signal::KILL).doing("kill a left-over process")?;
+            match look(pid, mark) {
+                Marked::Yes => {
+                    found = true;
+                    killed.insert((pid, crate::boot::start_time(pid)));
+                    reap::signal(&pidfd, Signal::KILL).doing("kill a left-over process")?;
+                }
+                Marked::No => {}
+                Marked::Later => found = true,
             }
         }
         if !found {
@@ -81,8 +91,33 @@ fn is_shim(pid: u32) -> bool {
     fs::read(format!("/proc/{pid}/cmdline")).is_ok_and(|line| line.starts_with(b"orkestra-shim\0"))
 }
 
-/// A dead process has an empty environment, so a zombie counts as gone.
-fn is_marked(pid: u32, mark: &[u8]) -> bool {
-    fs::read(format!("/proc/{pid}/environ"))
-        .is_ok_and(|environ| environ.split(|byte| *byte == 0).any(|variable| variable == mark))
+/// Whether a process carries the mark, as far as can be seen.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Marked {
+    Yes,
+    No,
+    /// It takes on another program (execve) this very moment, and must be looked at again.
+    Later,
+}
+
+/// While a process takes on another program, its environment reads as empty for a moment, and so does
+/// its command line; or it is read of the program that it was, and gone by then. So an empty one is
+/// believed only when the command line was there before it, and not at the first look. A dead
+/// process and the kernel's own have no program.
+fn look(pid: u32, mark: &[u8]) -> Marked {
+    let read = |name| fs::read(format!("/proc/{pid}/{name}"));
+    for _look in 0..3 {
+        let has_line = read("cmdline").is_ok_and(|line| !line.is_empty());
+        match read("environ") {
+            Err(_) => return Marked::No,
+            Ok(environ) if !environ.is_empty() => {
+                let carries = environ.split(|byte| *byte == 0).any(|variable| variable == mark);
+                return if carries { Marked::Yes } else { Marked::No };
+            }
+            Ok(_) if fs::read_link(format!("/proc/{pid}/exe")).is_err() => return Marked::No,
+            Ok(_) if !has_line => return Marked::Later,
+            Ok(_) => {}
+        }
+    }
+    Marked::No
 }
