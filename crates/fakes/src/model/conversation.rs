@@ -47,6 +47,8 @@ pub struct Conversation {
     pub answers: usize,
     /// The last text of the user that is no note of the CLI.
     pub user_text: String,
+    /// How many times the model has answered since that text.
+    pub answers_to_it: usize,
     /// Whether the model is offered tools.
     pub has_tools: bool,
     /// The tools by name.
@@ -81,6 +83,7 @@ impl Conversation {
             // Neighbouring parts of the model are one answer in pieces.
             if role == Role::Model && before != Role::Model {
                 conversation.answers += 1;
+                conversation.answers_to_it += 1;
             }
             if role == Role::User {
                 let content = message.get("content").or_else(|| message.get("parts"));
@@ -112,6 +115,7 @@ impl Conversation {
         let said: Vec<&str> = said.collect();
         if !said.is_empty() {
             self.user_text = said.join("\n");
+            self.answers_to_it = 0;
         }
     }
 }

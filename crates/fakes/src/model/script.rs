@@ -8,7 +8,8 @@ use serde_json::Value;
 #[derive(Debug, Clone, Default, PartialEq, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Script {
-    /// The turns. The n-th answer in a conversation is the n-th turn of those that fit it.
+    /// The turns. The n-th answer to a text that turns `match` is the n-th of those; else the n-th
+    /// answer in a conversation is the n-th turn without `match`.
     pub turns: Vec<Turn>,
     /// Also requests without tools take a turn. Agent CLIs make such requests in the background
     /// (titles, summaries), and they are normally answered with a harmless word.
@@ -146,11 +147,15 @@ impl Script {
             let wanted = turn.matches.as_deref();
             wanted.is_some_and(|wanted| conversation.user_text.contains(wanted))
         };
+        // A conversation that was cut off and goes on with a new text holds as many answers as its
+        // agent had kept, so what fits a text is counted from there.
+        let mut place = conversation.answers_to_it;
         let mut own: Vec<&Turn> = self.turns.iter().filter(fits).collect();
         if own.is_empty() {
             own = self.turns.iter().filter(|turn| turn.matches.is_none()).collect();
+            place = conversation.answers;
         }
-        match own.get(conversation.answers) {
+        match own.get(place) {
             Some(turn) => Choice::Turn(conversation.answers, turn),
             None => Choice::Over,
         }
@@ -198,5 +203,11 @@ mod tests {
         assert_eq!(said(&script, &json!({"messages": [user]})), "background");
         let red = body(json!([{"role": "user", "content": "paint it red"}]));
         assert_eq!(said(&script, &red), r#"[Text("red one")]"#);
+        // However much of the conversation before was kept.
+        let text = json!({"role": "user", "content": "now red"});
+        let later = body(json!([user, assistant, result, assistant, text]));
+        assert_eq!(said(&script, &later), r#"[Text("red one")]"#);
+        let answered = body(json!([user, assistant, text, assistant, result]));
+        assert_eq!(said(&script, &answered), "over");
     }
 }

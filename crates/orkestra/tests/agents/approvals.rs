@@ -8,11 +8,11 @@ const PUSH: &str = "git push origin HEAD:refs/heads/done";
 
 fn script() -> Value {
     json!({"turns": [
-        {"blocks": [{"text": "I will push."}, {"shell": PUSH}]},
-        {"blocks": [{"text": "That was it."}]},
-        // A conversation that was cut off at the call goes on here.
-        {"blocks": [{"text": "I push again."}, {"shell": PUSH}]},
-        {"blocks": [{"text": "That was really it."}]},
+        {"match": "Push it", "blocks": [{"text": "I will push."}, {"shell": PUSH}]},
+        {"match": "Push it", "blocks": [{"text": "That was it."}]},
+        // A conversation that was cut off at the call goes on here, however much of it was kept.
+        {"match": "You were interrupted", "blocks": [{"text": "I push again."}, {"shell": PUSH}]},
+        {"match": "You were interrupted", "blocks": [{"text": "That was really it."}]},
     ]})
 }
 
