@@ -9,6 +9,7 @@ mod attempt;
 mod belongs;
 mod decide;
 mod evidence;
+mod instruct;
 mod life;
 mod limits;
 mod recovery;
@@ -21,6 +22,7 @@ pub use attempt::{Attempt, Begun, Changes, Fault, Next, Tries, Trouble};
 pub use belongs::{Belongs, Purpose};
 pub use decide::{Moment, create};
 pub use evidence::CheckInput;
+pub use instruct::Instruction;
 pub use limits::{Limit, Limits, LimitsSpec};
 pub use recovery::{FAULTS_MAX, RELAUNCHES_MAX, WAITS_MAX};
 pub use suspend::GO_ON;
@@ -360,6 +362,9 @@ pub struct Run {
     /// Its part among others, if it has one.
     #[serde(default)]
     pub role: Option<Role>,
+    /// What it was told after its prompt, in order.
+    #[serde(default)]
+    pub instructions: Vec<Instruction>,
 }
 
 impl Run {
@@ -539,6 +544,13 @@ pub enum RunInput {
         files: Option<Vec<ChangedFile>>,
         /// What went wrong, if that was recognised.
         trouble: Option<Trouble>,
+    },
+    /// Somebody tells it more: it goes on after its end, or does so when its present attempt is over.
+    Instruct {
+        /// What its agent is told.
+        text: String,
+        /// The same key twice is one instruction.
+        key: String,
     },
     /// Something about its checks.
     Check(CheckInput),

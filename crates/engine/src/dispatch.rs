@@ -312,6 +312,10 @@ impl Dispatcher {
                 self.take_agent(name, input, &actor, reply, gathered);
             }
             Message::TakeUpRun { run, input, actor, reply } => {
+                // A reconciler that tells a run more comes again with the next daemon.
+                if let (RunInput::Instruct { .. }, Some(error)) = (&input, self.refuses_work()) {
+                    return answer_now(reply, error);
+                }
                 // One that is at work is newer here than in the store.
                 let id = run.id;
                 self.runs.entry(id).or_insert(*run);
@@ -437,8 +441,7 @@ impl Dispatcher {
     }
 
     fn take_new_run(&mut self, run: Run, actor: &str, reply: Reply<Run>, gathered: &mut Gathered) {
-        let refused =
-            if self.close_by.is_some() { Some(Error::Closing) } else { self.refused_now() };
+        let refused = self.refuses_work();
         // It may have been held back since it was chosen.
         let held = |pause| Error::AgentHeld { agent: run.agent.clone(), pause: Box::new(pause) };
         let refused = refused.or_else(|| self.agent_hold(&run.agent).map(held));
@@ -491,6 +494,11 @@ impl Dispatcher {
             }
         }
         self.close_by = Some(Instant::now() + close_in);
+    }
+
+    /// Why no new work is taken now.
+    fn refuses_work(&self) -> Option<Error> {
+        if self.close_by.is_some() { Some(Error::Closing) } else { self.refused_now() }
     }
 
     pub(crate) fn refused_now(&self) -> Option<Error> {

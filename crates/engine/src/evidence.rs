@@ -134,7 +134,7 @@ struct Round {
 impl Round {
     async fn make(mut self) {
         let checks = self.run.evidence.checks().to_vec();
-        let ready = place::ready(&self.options, &self.run).await;
+        let ready = place::ready(&self.run).await;
         let (committed, problem) = match &ready {
             Ok(()) => match look::commit(&self.run).await {
                 Ok(commit) => (commit, None),

@@ -99,6 +99,9 @@ pub(crate) struct View {
     /// Held from looking for a request key to the commit of its run, so that one key is one run
     /// also when it is sent twice at once.
     pub(crate) creating: tokio::sync::Mutex<()>,
+    /// Held from reading a run that is over to the commit that takes it up again, so that it is not
+    /// taken up as it was before somebody else did.
+    pub(crate) taking_up: tokio::sync::Mutex<()>,
 }
 
 impl View {
@@ -423,6 +426,7 @@ impl Handle {
             belongs: new.belongs,
             base: new.base,
             role: new.role,
+            instructions: Vec::new(),
         };
         let (run, actor) = (Box::new(run), actor.to_owned());
         self.ask(|reply| Message::CreateRun { run, actor, reply: Some(reply) }).await

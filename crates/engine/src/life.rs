@@ -1,6 +1,7 @@
 //! What people may do with the life of a run: halt it, let it go on, answer it.
 
 use crate::error::Error;
+use crate::evidence::place;
 use crate::handle::Handle;
 use crate::message::Message;
 use orkestra_core::id::RunId;
@@ -30,6 +31,7 @@ impl Handle {
     /// # Errors
     /// Unknown run, one that goes on already, or one that waits for an answer.
     pub async fn resume_run(&self, id: RunId, actor: &str) -> Result<Run, Error> {
+        let _one_at_a_time = self.view.taking_up.lock().await;
         let before = self.stored_run(id).await?;
         match &before.state {
             RunState::Suspended { wait: Wait::Approvals } => {
@@ -60,6 +62,42 @@ impl Handle {
         let (run, actor) = (Box::new(before), actor.to_owned());
         let input = RunInput::Resume;
         self.ask(|reply| Message::TakeUpRun { run, input, actor, reply: Some(reply) }).await
+    }
+
+    /// Tells a run more. One that is at work gets it when its present attempt is over; one that is
+    /// over goes on in its own worktree, and in the vendor's conversation where that is known. The
+    /// same key twice is one instruction.
+    ///
+    /// # Errors
+    /// Unknown run, one that was cancelled or thrown away or never had a place to work, a full disk.
+    pub async fn instruct(
+        &self,
+        id: RunId,
+        text: String,
+        key: String,
+        actor: &str,
+    ) -> Result<Run, Error> {
+        let _one_at_a_time = self.view.taking_up.lock().await;
+        let before = self.stored_run(id).await?;
+        if before.instructions.iter().any(|known| known.key == key) {
+            return Ok(before);
+        }
+        if !before.takes_instructions() {
+            return Err(refused(&before, "It cannot be told more; begin a new run."));
+        }
+        if before.is_over()
+            && let Err(why) = place::ready(&before).await
+        {
+            return Err(refused(&before, &format!("It cannot go on: {why}")));
+        }
+        let (run, input, actor) =
+            (Box::new(before), RunInput::Instruct { text, key }, actor.to_owned());
+        self.ask(|reply| Message::TakeUpRun { run, input, actor, reply: Some(reply) }).await
+    }
+
+    /// A key that nobody used.
+    pub fn fresh_key(&self) -> String {
+        self.world.uuid().to_string()
     }
 
     /// A person answers a run that asks what to do.

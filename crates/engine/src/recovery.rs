@@ -99,6 +99,7 @@ pub async fn start(mut options: Options, futures: &Futures) -> Result<Handle, Er
         answers: crate::probe::Answers::default(),
         samples: crate::sample::Samples::default(),
         creating: tokio::sync::Mutex::new(()),
+        taking_up: tokio::sync::Mutex::new(()),
         hook_slots: tokio::sync::Semaphore::new(crate::approval::HOOKS_AT_ONCE),
         run_key: crate::approval::RunKey::open(&options.home).map_err(|error| {
             Error::Target(format!("the key for tokens of runs cannot be made: {error}"))

@@ -363,6 +363,18 @@ pub(crate) enum RunVerb {
         #[command(flatten)]
         json: Json,
     },
+    /// Tell a run more: it goes on in its worktree, or gets it when its present attempt is over
+    Tell {
+        /// The run's id, or its end
+        id: String,
+        /// What its agent is told; `-` reads it from standard input
+        text: String,
+        /// A word of yours: the same key twice is one instruction
+        #[arg(long)]
+        key: Option<String>,
+        #[command(flatten)]
+        json: Json,
+    },
     /// Answer a run that asks what to do
     Answer {
         /// The run's id, or its end

@@ -70,6 +70,7 @@ fn protected_routes() -> OpenApiRouter<App> {
         .routes(routes!(life::pause))
         .routes(routes!(life::resume))
         .routes(routes!(life::answer))
+        .routes(routes!(life::instruct))
         .routes(routes!(evidence::show))
         .routes(routes!(evidence::verify))
         .routes(routes!(evidence::diff))

@@ -496,6 +496,9 @@ pub struct RunDetail {
     pub stream_cut: bool,
     /// The lives of its agent, and why each was begun.
     pub attempts: Vec<AttemptView>,
+    /// What it was told after its prompt, in order.
+    #[serde(default)]
+    pub instructions: Vec<InstructionView>,
     /// What it may use.
     pub limits: RunLimitsView,
     /// Tool calls that the gate denied, the newest 200, oldest first.

@@ -14,6 +14,8 @@ pub enum Begun {
     First,
     /// Somebody let it go on: a person, or the answer to a question.
     Resumed,
+    /// It was told more (`Run::instructions`).
+    Instructed,
     /// The one before met a known trouble, and this one is started with a change.
     Recovered {
         /// The pattern that was recognised (MISSION 1.7).
@@ -32,6 +34,7 @@ impl Begun {
         match self {
             Self::First => "first",
             Self::Resumed => "resumed",
+            Self::Instructed => "instructed",
             Self::Recovered { .. } => "recovered",
             Self::Retried { .. } => "retried",
         }

@@ -54,6 +54,7 @@ impl Run {
             RunInput::Prepared { worktree, contract, given } => {
                 turn.prepared(worktree, contract, given)
             }
+            RunInput::Instruct { text, key } => turn.instruct(text, key),
             RunInput::Check(input) => turn.check(input),
             RunInput::Refused { why } => turn.refused(why),
             RunInput::Started { instance, pid, adopted } => turn.started(instance, pid, adopted),

@@ -55,6 +55,12 @@ pub enum CheckInput {
 impl Turn<'_, '_> {
     /// The agent came to a regular end, by its own word.
     pub(super) fn reported(&mut self) {
+        for instruction in &mut self.out.run.instructions {
+            instruction.done |= instruction.attempt.is_some();
+        }
+        if self.goes_on_instructed("it was told more meanwhile") {
+            return;
+        }
         if self.out.run.evidence.checks().is_empty() {
             return self.finish(RunState::Reported);
         }
@@ -125,8 +131,12 @@ impl Turn<'_, '_> {
         self.event("run.checked", "daemon", body);
         self.out.run.evidence.results.push(result);
         let Some(verdict) = self.out.run.evidence.verdict_now() else { return };
+        self.out.run.evidence.checking = false;
+        // What was checked is not what will be there when it has done what it was told.
+        if self.goes_on_instructed("it was told more while it was checked") {
+            return;
+        }
         let evidence = &mut self.out.run.evidence;
-        evidence.checking = false;
         evidence.verdict = Some(verdict);
         let failed: Vec<Value> = evidence
             .failed()

@@ -2,8 +2,8 @@
 
 use super::decide::Turn;
 use super::{
-    Attempt, Begun, ChangedFile, Fault, GO_ON, Limit, RunOrder, RunState, Streamed, Then, Trouble,
-    Wait, Worktree,
+    Attempt, Begun, ChangedFile, Fault, Limit, RunOrder, RunState, Streamed, Then, Trouble, Wait,
+    Worktree,
 };
 use crate::evidence::Contract;
 use crate::id::InstanceId;
@@ -50,13 +50,16 @@ impl Turn<'_, '_> {
         if !resume && begun != Begun::First {
             run.session_id = self.moment.supply.instance().to_string();
         }
-        let say = if resume { say.or_else(|| Some(GO_ON.to_owned())) } else { say };
+        let say = run.told(resume, say);
         if told {
             let body = json!({"attempt": number, "instance": instance, "begun": begun,
                 "resume": resume, "session_id": run.session_id, "changes": run.changes});
             self.event("run.attempt_begun", "daemon", body);
         }
         let run = &mut self.out.run;
+        for instruction in &mut run.instructions {
+            instruction.attempt.get_or_insert(number);
+        }
         run.attempts.push(Attempt {
             number,
             instance,
@@ -327,6 +330,11 @@ impl Turn<'_, '_> {
     }
 
     pub(super) fn finish(&mut self, state: RunState) {
+        if let RunState::Failed { why } = &state
+            && self.goes_on_instructed(why)
+        {
+            return;
+        }
         self.become_state(state);
         let at = self.moment.at;
         self.out.run.ended_at = Some(at);

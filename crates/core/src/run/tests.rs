@@ -1,5 +1,6 @@
 //! The life of runs: every state meets every input, and the laws hold over any sequence.
 
+mod instruct;
 mod property;
 mod waits;
 
@@ -63,6 +64,7 @@ fn run() -> Run {
         belongs: crate::run::Belongs::default(),
         base: None,
         role: None,
+        instructions: Vec::new(),
     }
 }
 

@@ -202,7 +202,7 @@ async fn plain(home: &Path, run: &Run) -> Result<Worktree, String> {
 
 /// Makes sure that what is to be checked is there: a worktree that was removed is made again of its
 /// branch.
-pub(super) async fn ready(_options: &Options, run: &Run) -> Result<(), String> {
+pub(crate) async fn ready(run: &Run) -> Result<(), String> {
     let worktree = run.worktree.as_ref().ok_or("the run has no worktree.")?;
     let path = Path::new(&worktree.path);
     if path.is_dir() {

@@ -34,6 +34,7 @@ impl Handle {
     /// # Errors
     /// Unknown run; it has not reported, or nothing was to be checked.
     pub async fn verify_run(&self, id: RunId, actor: &str) -> Result<Run, Error> {
+        let _one_at_a_time = self.view.taking_up.lock().await;
         let run = self.stored_run(id).await?;
         if run.evidence.checks().is_empty() {
             let why = "nothing is to be checked: it was begun with evidence none, or by an earlier version";

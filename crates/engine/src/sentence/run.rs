@@ -19,6 +19,12 @@ pub(super) fn sentence(event: &Event, body: &Value) -> Option<String> {
         "run.paused" => format!("{} halted the run.", who()),
         "run.pause_refused" => format!("The run cannot be halted. {}", text(body, "why")),
         "run.resumed" => format!("{} let the run go on.", who()),
+        "run.instructed" => match body.get("waits").and_then(Value::as_bool) {
+            Some(true) => {
+                format!("{} told the run: {} It gets it next.", who(), quote(text(body, "text")))
+            }
+            _ => format!("{} told the run: {} It goes on.", who(), quote(text(body, "text"))),
+        },
         "run.suspended" => format!("The run waits. {}", quote(text(body, "why"))),
         "run.answered" => format!("{} answered the run: {}.", who(), text(body, "answer")),
         "run.waiting" => "The agent waits for an answer to what it asked.".to_owned(),

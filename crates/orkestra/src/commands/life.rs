@@ -1,11 +1,11 @@
-//! `orkestra run pause|resume|stop|answer`, and the limits of a new run.
+//! `orkestra run pause|resume|stop|tell|answer`, and the limits of a new run.
 
 use super::{Context, Outcome, encode};
 use crate::cli::{NewRun, RunAnswer};
 use crate::config::reader;
 use crate::exit::{Code, Failure};
 use crate::terminal::{self, state};
-use orkestra_server::wire::{RunAnswerRequest, RunLimitsRequest, RunView};
+use orkestra_server::wire::{RunAnswerRequest, RunInstructRequest, RunLimitsRequest, RunView};
 
 /// A word that changes the life of a run.
 pub(super) enum Word {
@@ -13,6 +13,8 @@ pub(super) enum Word {
     Pause,
     Resume,
     Answer(RunAnswer),
+    /// With a key of the person's own, if there is one.
+    Tell(String, Option<String>),
 }
 
 /// Says it, and shows the run as it is then.
@@ -23,6 +25,11 @@ pub(super) async fn say(context: &Context, id: &str, word: Word, json: bool) -> 
         Word::Stop => client.post(&path("stop"), &()).await?,
         Word::Pause => client.post(&path("pause"), &()).await?,
         Word::Resume => client.post(&path("resume"), &()).await?,
+        Word::Tell(text, key) => {
+            // A request that is sent twice because its answer was lost is one instruction.
+            let key = Some(key.unwrap_or_else(|| uuid::Uuid::now_v7().to_string()));
+            client.post(&path("instruct"), &RunInstructRequest { text, key }).await?
+        }
         Word::Answer(answer) => {
             let answer = match answer {
                 RunAnswer::Retry => "retry",

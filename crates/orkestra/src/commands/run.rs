@@ -48,6 +48,10 @@ pub(super) async fn run(context: Context, args: Run) -> Outcome {
         Some(RunVerb::Answer { id, answer, json }) => {
             life::say(&context, &id, Word::Answer(answer), json.json).await
         }
+        Some(RunVerb::Tell { id, text, key, json }) => {
+            let text = from_stdin_or(text, "the text")?;
+            life::say(&context, &id, Word::Tell(text, key), json.json).await
+        }
         Some(RunVerb::Log(args)) => log(context, args).await,
         Some(RunVerb::Verify { id, no_wait, json }) => {
             evidence::verify(context, &id, no_wait, json.json).await
@@ -62,19 +66,22 @@ pub(super) async fn run(context: Context, args: Run) -> Outcome {
     }
 }
 
+/// The text itself, or all of standard input in place of `-`.
+fn from_stdin_or(text: String, what: &str) -> Result<String, Failure> {
+    if text != "-" {
+        return Ok(text);
+    }
+    let mut text = String::new();
+    std::io::stdin().take(PROMPT_BYTES_MAX).read_to_string(&mut text).map_err(|error| {
+        Failure::new(Code::Usage, format!("{what} cannot be read from standard input: {error}"))
+    })?;
+    Ok(text)
+}
+
 async fn begin(context: Context, args: NewRun) -> Outcome {
     let limits = life::limits_of(&args)?;
-    let prompt = match args.prompt.as_deref() {
-        Some("-") => {
-            let mut text = String::new();
-            std::io::stdin().take(PROMPT_BYTES_MAX).read_to_string(&mut text).map_err(|error| {
-                Failure::new(Code::Usage, format!("standard input cannot be read: {error}"))
-            })?;
-            text
-        }
-        Some(prompt) => prompt.to_owned(),
-        None => return Err(Failure::new(Code::Usage, "there is no prompt")),
-    };
+    let prompt = args.prompt.ok_or_else(|| Failure::new(Code::Usage, "there is no prompt"))?;
+    let prompt = from_stdin_or(prompt, "the prompt")?;
     let target = args.target.map_or_else(
         || context.surroundings.cwd.clone(),
         |target| context.surroundings.cwd.join(target),
@@ -320,6 +327,15 @@ fn show(detail: &RunDetail) {
         if !tell(&kind, Some(&body)) {
             return;
         }
+    }
+    for told in &detail.instructions {
+        let mark = match (told.attempt, told.done) {
+            (None, _) => "waits".to_owned(),
+            (Some(number), false) => format!("attempt {number}"),
+            (Some(number), true) => format!("attempt {number}, done"),
+        };
+        let line = format!("{} {} ({mark})", paint(Color::Blue, "»"), harmless(&told.text));
+        terminal::print(&line);
     }
     terminal::print(&format!("\n{}", summary(detail)));
 }

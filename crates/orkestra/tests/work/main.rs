@@ -17,3 +17,4 @@ mod site;
 #[path = "../surfaces/support.rs"]
 #[allow(dead_code, reason = "this test binary uses a part of it")]
 mod support;
+mod tell;

@@ -5,9 +5,10 @@ use crate::Problem;
 use crate::extract::{Body, Path};
 use crate::guard::Actor;
 use crate::listen::App;
-use crate::wire::{RunAnswerRequest, RunView, ViolationView};
+use crate::wire::{RunAnswerRequest, RunInstructRequest, RunView, ViolationView};
 use axum::Json;
 use axum::extract::State;
+use axum::http::HeaderMap;
 use orkestra_core::id::RunId;
 use orkestra_core::run::Answer;
 use orkestra_store::Filter;
@@ -68,6 +69,35 @@ pub(crate) async fn resume(
 ) -> Result<Json<RunView>, Problem> {
     let run = find(&app, &id).await?;
     Ok(Json(view_of(&app.engine.resume_run(run.id, actor.0).await?)))
+}
+
+/// The longest instruction, in bytes.
+const TEXT_BYTES_MAX: usize = 256 * 1024;
+
+/// Tells a run more. One that is over goes on in its own worktree; one that is at work gets it when
+/// its present attempt is over. The same key, in the body or as `Idempotency-Key`, is one instruction.
+#[utoipa::path(post, path = "/api/v1/runs/{id}/instruct", request_body = RunInstructRequest,
+    responses((status = 200, body = RunView), (status = 404, body = Problem),
+        (status = 409, body = Problem)))]
+pub(crate) async fn instruct(
+    State(app): State<App>,
+    actor: Actor,
+    Path(id): Path<String>,
+    headers: HeaderMap,
+    Body(request): Body<RunInstructRequest>,
+) -> Result<Json<RunView>, Problem> {
+    if request.text.trim().is_empty() {
+        return Err(Problem::bad_request("the text is empty"));
+    }
+    if request.text.len() > TEXT_BYTES_MAX {
+        let detail = format!("the text is longer than {TEXT_BYTES_MAX} bytes");
+        return Err(Problem::bad_request(detail));
+    }
+    let key = headers.get("idempotency-key").and_then(|value| value.to_str().ok());
+    let key = request.key.as_deref().or(key).map(str::to_owned);
+    let key = key.unwrap_or_else(|| app.engine.fresh_key());
+    let run = find(&app, &id).await?;
+    Ok(Json(view_of(&app.engine.instruct(run.id, request.text, key, actor.0).await?)))
 }
 
 /// Answers a run that asks what to do.

@@ -5,8 +5,8 @@ use crate::extract::{Body, Path, Query};
 use crate::guard::Actor;
 use crate::listen::App;
 use crate::wire::{
-    AttemptView, ChecksCount, EvidenceView, FileView, RunDetail, RunEvent, RunLimitsView, RunList,
-    RunRequest, RunView, UsageView, WaitView,
+    AttemptView, ChecksCount, EvidenceView, FileView, InstructionView, RunDetail, RunEvent,
+    RunLimitsView, RunList, RunRequest, RunView, UsageView, WaitView,
 };
 use axum::Json;
 use axum::extract::State;
@@ -226,6 +226,7 @@ pub(crate) async fn show(
         .collect();
     let cli = format!("orkestra run show {}", run.id.short());
     let attempts = run.attempts.iter().map(AttemptView::from).collect();
+    let instructions = run.instructions.iter().map(InstructionView::from).collect();
     let limits = RunLimitsView::of(&run, app.engine.now().at);
     let violations = super::life::violations(&app, run.id).await?;
     let (evidence, given) = (EvidenceView::from(&run.evidence), run.given.clone());
@@ -235,6 +236,7 @@ pub(crate) async fn show(
         stream,
         stream_cut,
         attempts,
+        instructions,
         limits,
         violations,
         evidence,

@@ -1,6 +1,6 @@
 //! Wire types about the life of runs: attempts, limits, what a run waits for.
 
-use orkestra_core::run::{Attempt, Run, RunState, Wait};
+use orkestra_core::run::{Attempt, Instruction, Run, RunState, Wait};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
@@ -9,7 +9,7 @@ use utoipa::ToSchema;
 pub struct AttemptView {
     /// From 1.
     pub number: u32,
-    /// Why it was begun: `first`, `resumed`, `recovered`, `retried`.
+    /// Why it was begun: `first`, `resumed`, `instructed`, `recovered`, `retried`.
     pub begun: String,
     /// The pattern that was recovered from, or what broke the one before off.
     pub because: Option<String>,
@@ -40,7 +40,7 @@ impl From<&Attempt> for AttemptView {
     fn from(attempt: &Attempt) -> Self {
         use orkestra_core::run::Begun;
         let because = match &attempt.begun {
-            Begun::First | Begun::Resumed => None,
+            Begun::First | Begun::Resumed | Begun::Instructed => None,
             Begun::Recovered { pattern } => Some(pattern.clone()),
             Begun::Retried { fault } => Some(fault.word().to_owned()),
         };
@@ -160,6 +160,47 @@ pub struct ViolationView {
     pub reason: String,
     /// What the agent wanted.
     pub command: String,
+}
+
+/// More that a run is told.
+#[derive(Debug, Clone, Serialize, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct RunInstructRequest {
+    /// What its agent is told.
+    pub text: String,
+    /// The same key twice is one instruction; without it each request is one.
+    #[serde(default)]
+    pub key: Option<String>,
+}
+
+/// Something that a run was told after its prompt.
+#[derive(Debug, Clone, Serialize, Deserialize, ToSchema)]
+pub struct InstructionView {
+    /// Its key.
+    pub key: String,
+    /// What its agent is told.
+    pub text: String,
+    /// Who told it.
+    pub by: String,
+    /// When (RFC 3339).
+    pub at: String,
+    /// The first attempt that was given it; none while it waits.
+    pub attempt: Option<u32>,
+    /// Whether an attempt that had it came to a regular end.
+    pub done: bool,
+}
+
+impl From<&Instruction> for InstructionView {
+    fn from(instruction: &Instruction) -> Self {
+        Self {
+            key: instruction.key.clone(),
+            text: instruction.text.clone(),
+            by: instruction.by.clone(),
+            at: instruction.at.to_string(),
+            attempt: instruction.attempt,
+            done: instruction.done,
+        }
+    }
 }
 
 /// A person's answer to a run that asks what to do.

@@ -42,6 +42,7 @@ enum Step {
     Measured(u128, u64, i64),
     Died(u128, u8),
     Over,
+    Instruct(u8),
 }
 
 fn step() -> impl Strategy<Value = Step> {
@@ -63,6 +64,7 @@ fn step() -> impl Strategy<Value = Step> {
             .prop_map(|(life, memory, at)| Step::Measured(life, memory, at)),
         3 => (1_u128..6, 0_u8..7).prop_map(|(life, kind)| Step::Died(life, kind)),
         1 => Just(Step::Over),
+        2 => (0_u8..4).prop_map(Step::Instruct),
     ]
 }
 
@@ -133,6 +135,10 @@ proptest! {
                     RunInput::Measured { instance: life(number), memory: Some(memory) }
                 }
                 Step::Died(number, kind) => died(number, kind),
+                Step::Instruct(_) if run.is_over() => continue,
+                Step::Instruct(key) => {
+                    RunInput::Instruct { text: "more".to_owned(), key: key.to_string() }
+                }
                 Step::Over => RunInput::OverBudget { why: "none left".to_owned() },
             };
             let of = match &input {
@@ -156,6 +162,14 @@ proptest! {
             let numbers: Vec<u32> = run.attempts.iter().map(|life| life.number).collect();
             let wanted: Vec<u32> = (1..).take(numbers.len()).collect();
             prop_assert_eq!(numbers, wanted);
+            let mut keys: Vec<&str> = run.instructions.iter().map(|i| i.key.as_str()).collect();
+            keys.sort_unstable();
+            keys.dedup();
+            prop_assert_eq!(keys.len(), run.instructions.len(), "told twice");
+            // Nothing that it was told is forgotten but by a person's cancelling.
+            if run.is_over() && run.worktree.is_some() && run.state != RunState::Cancelled {
+                prop_assert!(!run.has_untold());
+            }
             if of != present {
                 prop_assert!(decision.streamed.is_empty(), "a word of another life");
             }
