@@ -365,6 +365,10 @@ pub struct Run {
     /// What it was told after its prompt, in order.
     #[serde(default)]
     pub instructions: Vec<Instruction>,
+    /// The model that its agent was configured with when it was made: Codex does not tell which one
+    /// answers.
+    #[serde(default)]
+    pub model: Option<String>,
 }
 
 impl Run {

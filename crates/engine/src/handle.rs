@@ -427,6 +427,7 @@ impl Handle {
             base: new.base,
             role: new.role,
             instructions: Vec::new(),
+            model: agent.spec.model,
         };
         let (run, actor) = (Box::new(run), actor.to_owned());
         self.ask(|reply| Message::CreateRun { run, actor, reply: Some(reply) }).await

@@ -17,7 +17,7 @@ use crate::instance::{Actors, Control, await_release};
 use crate::message::Message;
 use crate::options::Agents;
 use crate::spawn::FutureKind;
-use orkestra_agents::{Kind, adapter};
+use orkestra_agents::{Begin, Kind, adapter};
 use orkestra_core::id::{InstanceId, RunId};
 use orkestra_core::run::{Run, RunInput, RunOrder};
 use orkestra_core::unit::Exit;
@@ -165,6 +165,9 @@ impl Runs {
     fn actor(&mut self, run: &Run, instance: InstanceId) -> Actor {
         let orders = self.actors.open(instance);
         let folder = attempt_folder(&self.actors.options.home, run);
+        let mut adapter = adapter(kind_of(run));
+        let used = run.attempt().and_then(|attempt| attempt.used_before.clone());
+        adapter.begin(Begin { model: run.model.clone(), used });
         Actor {
             id: run.id,
             instance,
@@ -174,7 +177,7 @@ impl Runs {
             outbox: self.actors.outbox.clone(),
             orders,
             world: Arc::clone(&self.actors.options.world),
-            adapter: adapter(kind_of(run)),
+            adapter,
             secrets: self.actors.secrets.clone(),
             offset: 0,
             committed: run.offset,

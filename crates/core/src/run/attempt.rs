@@ -1,6 +1,6 @@
 //! Attempts: the lives of a run's agent, what ended each, and what the next one does otherwise.
 
-use crate::agent::Ended;
+use crate::agent::{Ended, Usage};
 use crate::id::InstanceId;
 use crate::unit::Exit;
 use jiff::Timestamp;
@@ -156,6 +156,13 @@ pub struct Attempt {
     /// Tokens of all classes that it used.
     #[serde(default)]
     pub tokens: u64,
+    /// The same by class, summed over its models.
+    #[serde(default)]
+    pub usage: Option<Usage>,
+    /// For one that goes on with a conversation: what earlier attempts reported of it. Some vendors
+    /// count from the start of a conversation.
+    #[serde(default)]
+    pub used_before: Option<Usage>,
     /// The agent's own last word.
     pub ended: Option<Ended>,
     /// How its process ended.

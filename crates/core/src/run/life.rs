@@ -60,6 +60,7 @@ impl Turn<'_, '_> {
         for instruction in &mut run.instructions {
             instruction.attempt.get_or_insert(number);
         }
+        let used_before = if resume { run.used_in(&run.session_id) } else { None };
         run.attempts.push(Attempt {
             number,
             instance,
@@ -72,6 +73,8 @@ impl Turn<'_, '_> {
             ended_at: None,
             events: 0,
             tokens: 0,
+            usage: None,
+            used_before,
             ended: None,
             exit: None,
             trouble: None,

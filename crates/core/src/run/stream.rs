@@ -48,6 +48,7 @@ impl Turn<'_, '_> {
                     add(&mut run.usage, usage);
                     if let Some(attempt) = run.attempts.last_mut() {
                         attempt.tokens = attempt.tokens.saturating_add(tokens_of(usage));
+                        add(&mut attempt.usage, usage);
                     }
                     self.out.usage.push(usage.clone());
                 }
@@ -106,6 +107,17 @@ impl super::Run {
     /// Tokens of all classes so far.
     pub fn tokens(&self) -> u64 {
         self.usage.as_ref().map_or(0, tokens_of)
+    }
+
+    /// What all attempts so far reported of this conversation; nothing when none did.
+    pub(super) fn used_in(&self, session_id: &str) -> Option<Usage> {
+        let mut sum = None;
+        for attempt in self.attempts.iter().filter(|attempt| attempt.session_id == session_id) {
+            if let Some(usage) = &attempt.usage {
+                add(&mut sum, usage);
+            }
+        }
+        sum
     }
 }
 

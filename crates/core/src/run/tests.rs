@@ -65,6 +65,7 @@ fn run() -> Run {
         base: None,
         role: None,
         instructions: Vec::new(),
+        model: None,
     }
 }
 
