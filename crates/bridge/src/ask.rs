@@ -1,4 +1,4 @@
-//! Asking whether an action is allowed. Who is asked is the composition's business: the client of
+//! Asking whether an action is allowed, and whether a call of a model may be paid. Who is asked is the composition's business: the client of
 //! the agents' socket, which asks again while the daemon is away and waits as long as a person
 //! takes.
 
@@ -32,6 +32,19 @@ pub enum Answer {
     },
 }
 
+/// A call of a model that is about to be made.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Expense<'a> {
+    /// The call; asking again for the same one is one promise.
+    pub key: &'a str,
+    /// The model, in the vendor's words.
+    pub model: &'a str,
+    /// Tokens that it is sent, rather too many than too few.
+    pub input: u64,
+    /// The most that it may answer, in tokens.
+    pub output: u64,
+}
+
 /// An answer that comes later.
 pub type Later<'a> = Pin<Box<dyn Future<Output = Answer> + Send + 'a>>;
 
@@ -39,4 +52,10 @@ pub type Later<'a> = Pin<Box<dyn Future<Output = Answer> + Send + 'a>>;
 pub trait Gate: fmt::Debug + Send + Sync {
     /// Asks until there is an answer; what cannot be understood denies.
     fn ask<'a>(&'a self, action: Action<'a>) -> Later<'a>;
+
+    /// Asks whether the budgets have room for a call; what it may cost is promised to it.
+    fn may_spend<'a>(&'a self, expense: Expense<'a>) -> Later<'a>;
+
+    /// The call was made without anything to book.
+    fn spent_nothing<'a>(&'a self, key: &'a str) -> Pin<Box<dyn Future<Output = ()> + Send + 'a>>;
 }

@@ -1,6 +1,6 @@
 //! Our own loop: the model is asked, its calls are done, until it has nothing more to call.
 
-use crate::ask::{Action, Answer, Gate};
+use crate::ask::{Action, Answer, Expense, Gate};
 use crate::call;
 use crate::conversation::Conversation;
 use crate::model::{
@@ -169,7 +169,7 @@ async fn converse(talk: &Talk, prompt: &str, mark: &str, state: &mut State) -> R
             End::of("context", why)
         })?;
         let question = Question { system: &system, turns: &turns, tools: &tools };
-        let reply = insist(talk, &client, &question).await?;
+        let reply = insist(talk, &client, &question, &format!("{mark}-{}", state.turns)).await?;
         state.turns += 1;
         show(&reply, state);
         conversation.model(&reply.parts)?;
@@ -233,11 +233,21 @@ fn system(root: &std::path::Path) -> String {
 }
 
 /// Asks until there is an answer or no sense in asking again.
-async fn insist(talk: &Talk, client: &Client, question: &Question<'_>) -> Result<Reply, End> {
+async fn insist(
+    talk: &Talk,
+    client: &Client,
+    question: &Question<'_>,
+    name: &str,
+) -> Result<Reply, End> {
     let mut attempt = 1;
     loop {
+        let key = format!("{name}-{attempt}");
+        may_spend(talk, question, &key).await?;
         let called = call::once(client, &talk.endpoint, &talk.limits, question).await;
         book(talk, &called);
+        if let (Some(gate), Err(_)) = (&talk.gate, &called.outcome) {
+            gate.spent_nothing(&key).await;
+        }
         let failure = match called.outcome {
             Ok(reply) => return Ok(reply),
             Err(failure) => failure,
@@ -258,6 +268,17 @@ async fn insist(talk: &Talk, client: &Client, question: &Question<'_>) -> Result
         });
         tokio::time::sleep(wait).await;
         attempt += 1;
+    }
+}
+
+/// Nothing is asked of a model that no budget has room for.
+async fn may_spend(talk: &Talk, question: &Question<'_>, key: &str) -> Result<(), End> {
+    let Some(gate) = &talk.gate else { return Ok(()) };
+    let (model, output) = (talk.endpoint.model.as_str(), u64::from(talk.endpoint.max_tokens));
+    let input = room::size(question.turns, question.system);
+    match gate.may_spend(Expense { key, model, input, output }).await {
+        Answer::Allow => Ok(()),
+        Answer::Deny { reason } => Err(End::of("budget", reason)),
     }
 }
 

@@ -589,6 +589,12 @@ pub enum RunInput {
         /// In words.
         why: String,
     },
+    /// No budget has room for what its agent would do next: its processes are ended, and a person is
+    /// asked.
+    TooDear {
+        /// In words.
+        why: String,
+    },
     /// Its agent asks a person for an approval.
     Asked {
         /// The approval's id.

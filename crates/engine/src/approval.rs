@@ -572,7 +572,7 @@ impl Handle {
     }
 
     /// The run, if this is its present life.
-    async fn living_run(&self, run: RunId, instance: InstanceId) -> Result<Run, Error> {
+    pub(crate) async fn living_run(&self, run: RunId, instance: InstanceId) -> Result<Run, Error> {
         let row = self.store.read(move |read| read.run(run)).await.map_err(Error::Store)?;
         let row = row.ok_or_else(|| Error::RunOver(run.to_string()))?;
         let known = crate::run::from_row(&row)?;

@@ -8,13 +8,14 @@
 use crate::error::Error;
 use crate::listen::{App, file_error};
 use crate::problem::Problem;
-use crate::wire::{AskAnswer, AskRequest, HookRequest};
+use crate::wire::{AskAnswer, AskRequest, ExpenseOver, ExpenseRequest, HookRequest};
 use axum::extract::{DefaultBodyLimit, FromRequestParts, State};
 use axum::http::request::Parts;
 use axum::http::{StatusCode, header};
 use axum::routing::post;
 use axum::{Json, Router};
 use orkestra_core::id::{InstanceId, RunId};
+use orkestra_core::money::Tokens;
 use orkestra_engine::{Told, ToolCall};
 use std::os::unix::fs::{DirBuilderExt, PermissionsExt};
 use std::path::{Path, PathBuf};
@@ -53,6 +54,8 @@ pub(crate) fn router(app: App) -> Router {
     Router::new()
         .route("/v1/ask", post(ask))
         .route("/v1/hook", post(hook))
+        .route("/v1/expense", post(expense))
+        .route("/v1/expense/over", post(expense_over))
         .fallback(nothing)
         .method_not_allowed_fallback(nothing)
         .layer(DefaultBodyLimit::max(BODY_BYTES_MAX))
@@ -117,6 +120,30 @@ async fn ask(
         cwd: request.cwd,
     };
     Ok(told(app.engine.ask_for(asker.run, asker.instance, call).await?))
+}
+
+/// Have the budgets room for this call?
+async fn expense(
+    State(app): State<App>,
+    asker: Asker,
+    Json(request): Json<ExpenseRequest>,
+) -> Result<Json<AskAnswer>, Problem> {
+    let ExpenseRequest { key, model, input, output } = request;
+    if key.is_empty() || key.len() > NAME_BYTES_MAX || model.len() > NAME_BYTES_MAX {
+        return Err(Problem::bad_request("the call has no key, or too long a one"));
+    }
+    let tokens = Tokens { fresh_input: input, output, ..Tokens::default() };
+    let told = app.engine.may_spend(asker.run, asker.instance, key, model, tokens).await?;
+    Ok(self::told(told))
+}
+
+/// A call took nothing that could be booked.
+async fn expense_over(
+    State(app): State<App>,
+    asker: Asker,
+    Json(request): Json<ExpenseOver>,
+) -> Result<Json<AskAnswer>, Problem> {
+    Ok(told(app.engine.call_over(asker.run, &request.key).await?))
 }
 
 /// Something happened; a hook of the configuration may say no to it.

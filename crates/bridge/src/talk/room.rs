@@ -15,14 +15,17 @@ const SHORT: usize = 400;
 /// Bytes of a token, on the safe side for code.
 const TOKEN_BYTES: u64 = 3;
 
+/// About how many tokens a conversation is, rather too many than too few.
+pub(super) fn size(turns: &[Turn], system: &str) -> u64 {
+    let bytes: usize =
+        turns.iter().map(|turn| serde_json::to_string(turn).map_or(0, |text| text.len())).sum();
+    (bytes + system.len()) as u64 / TOKEN_BYTES
+}
+
 /// The conversation such that it fits into `tokens`: older results of tools go first. `None` when
 /// that is not enough.
 pub(super) fn fitted<'a>(turns: &'a [Turn], system: &str, tokens: u64) -> Option<Cow<'a, [Turn]>> {
-    let fits = |turns: &[Turn]| {
-        let bytes: usize =
-            turns.iter().map(|turn| serde_json::to_string(turn).map_or(0, |text| text.len())).sum();
-        (bytes + system.len()) as u64 / TOKEN_BYTES <= tokens
-    };
+    let fits = |turns: &[Turn]| size(turns, system) <= tokens;
     if fits(turns) {
         return Some(Cow::Borrowed(turns));
     }

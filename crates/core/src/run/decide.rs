@@ -79,7 +79,11 @@ impl Run {
             RunInput::Measured { instance, memory } => {
                 self.instance() == Some(instance) && turn.measured(memory)
             }
-            RunInput::OverBudget { why } => turn.over_budget(why),
+            RunInput::OverBudget { why } => {
+                let wait = Wait::Budget { why: why.clone() };
+                turn.out_of_budget(&why, wait)
+            }
+            RunInput::TooDear { why } => turn.too_dear(&why),
             RunInput::Asked { approval } => turn.asked(approval),
             RunInput::Answered { approval, allow } => turn.answered(&approval, allow),
             RunInput::Violated { rule, reason, command, tool, call } => {

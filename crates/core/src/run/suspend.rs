@@ -199,13 +199,20 @@ impl Turn<'_, '_> {
         true
     }
 
-    pub(super) fn over_budget(&mut self, why: String) -> bool {
+    /// It does not go on by itself: that a budget is not used up says nothing about whether the same
+    /// step fits into it.
+    pub(super) fn too_dear(&mut self, why: &str) -> bool {
+        let question = format!("{why} Give the budget more room, then retry; or abort.");
+        self.out_of_budget(why, Wait::Person { question })
+    }
+
+    pub(super) fn out_of_budget(&mut self, why: &str, wait: Wait) -> bool {
         match self.out.run.state.clone() {
             RunState::Starting { instance }
             | RunState::Running { instance, .. }
             | RunState::Paused { instance, .. } => {
                 self.event("run.limit_reached", "daemon", json!({"limit": "budget", "why": why}));
-                self.stop(instance, Then::Suspended { wait: Wait::Budget { why } });
+                self.stop(instance, Then::Suspended { wait });
                 true
             }
             RunState::Preparing

@@ -1,12 +1,13 @@
 //! Asking a budget before something begins: a run, an attempt, a call of a model's API.
 
 use super::{BudgetState, known, measure, overrides};
+use crate::approval::Told;
 use crate::error::Error;
 use crate::handle::{Handle, View};
 use crate::message::Message;
 use jiff::Timestamp;
 use orkestra_core::budget::{Budget, Estimate, RESERVED_FOR, Scope, names_model, refusal};
-use orkestra_core::id::RunId;
+use orkestra_core::id::{InstanceId, RunId};
 use orkestra_core::money::{Tokens, Usd};
 use orkestra_core::run::{Run, RunInput, RunState, Wait};
 use orkestra_store::Reservation;
@@ -85,6 +86,11 @@ impl View {
     }
 }
 
+/// Whatever an agent calls its calls, they are its own.
+fn call_key(run: RunId, key: &str) -> String {
+    format!("{run}/{key}")
+}
+
 impl Handle {
     /// Why a new run of this agent, or a new attempt of this run, may not begin.
     pub fn budget_hold(
@@ -153,14 +159,41 @@ impl Handle {
         asked.await.map(|committed| committed.value).map_err(Error::Store)
     }
 
-    /// A call is over without any usage that could be booked: its promise is kept.
+    /// An agent is about to call a model. When no budget has room for that, its run is halted and
+    /// a person is asked: it is not over for that, and what it did is kept.
+    ///
+    /// # Errors
+    /// The run's life is over, or the store cannot be read or written.
+    pub async fn may_spend(
+        &self,
+        run: RunId,
+        instance: InstanceId,
+        key: String,
+        model: String,
+        tokens: Tokens,
+    ) -> Result<Told, Error> {
+        let agent = self.living_run(run, instance).await?.agent;
+        let key = call_key(run, &key);
+        match self.ask_call(Call { key, run, agent, model, tokens }).await? {
+            Permit::Granted { .. } => Ok(Told::allow("There is room for it.")),
+            Permit::Refused { why } => {
+                let (input, actor) = (RunInput::TooDear { why: why.clone() }, "daemon".to_owned());
+                let message = Message::Run { id: run, input, actor, reply: None };
+                let _closing = self.inbox.send(message).await;
+                Ok(Told::deny(why))
+            }
+        }
+    }
+
+    /// A call is over without any usage that could be booked: its promise is void.
     ///
     /// # Errors
     /// The store cannot be written.
-    pub async fn call_over(&self, key: &str) -> Result<(), Error> {
-        let key = key.to_owned();
+    pub async fn call_over(&self, run: RunId, key: &str) -> Result<Told, Error> {
+        let key = call_key(run, key);
         let released = self.store.write(move |tx| tx.release_reservation(&key));
-        released.await.map(|_| ()).map_err(Error::Store)
+        released.await.map_err(Error::Store)?;
+        Ok(Told::allow("It is noted."))
     }
 
     /// How much money is left for a run of this agent, over all budgets that count it: the least.

@@ -298,3 +298,54 @@ fn a_failing_model_is_asked_again_and_never_when_that_is_senseless() {
         assert_eq!(retries, requests - 1, "{fault}");
     }
 }
+
+#[test]
+fn row_145_the_fifth_call_of_half_a_dollar_does_not_start_when_there_is_no_room_for_it() {
+    let mut turns: Vec<Value> = (1..=5)
+        .map(|n| {
+            json!({"blocks": [{"text": format!("step {n}")}, {"shell": format!("echo {n}")}],
+                "usage": {"input_tokens": 0, "output_tokens": 1000}})
+        })
+        .collect();
+    turns.push(json!({"blocks": [{"text": "done"}],
+        "usage": {"input_tokens": 0, "output_tokens": 1000}}));
+    let mut home = Home::new("");
+    home.env.push(("TEST_MODEL_KEY".to_owned(), "sk-test-not-a-key".to_owned()));
+    let model = Model::start(&home, &json!({"turns": turns}));
+    // Half a dollar each, and no more is asked for.
+    let more = json!({"max_tokens": 1000, "model": "scripted"});
+    let mut all = agents(&model.url, &more);
+    all["prices"] = json!({"scripted": {"input": 0, "output": 500}});
+    all["budgets"] = json!({"daily": {"per": "day", "usd": 2.2}});
+    home.configure(&all.to_string());
+    home.up();
+    let target = repository(&home).display().to_string();
+    let args = ["run", "Count", "--agent", "anthropic", "--target", &target, "-e", "none", "-d"];
+    let id = home.json(&args)["id"].as_str().expect("an id").to_owned();
+    let halted = home.wait("a run that waits for a person", || {
+        let run = home.json(&["run", "show", &id]);
+        (run["state"] == "suspended").then_some(run)
+    });
+    let why = halted["why"].as_str().expect("why");
+    assert!(why.contains("daily"), "{halted:#}");
+    assert_eq!(of(&halted, "call").len(), 4, "{halted:#}");
+    let daily = home.json(&["budget", "show", "daily"])["budgets"][0].clone();
+    assert_eq!((&daily["spent"], &daily["reserved"]), (&json!(2.0), &json!(0.0)), "{daily}");
+    // It stays so by itself, and goes on where it stopped once there is room.
+    home.kill_daemon();
+    home.up();
+    assert_eq!(home.json(&["run", "show", &id])["state"], "suspended");
+    home.ok(&["budget", "override", "daily", "--for", "1h", "--reason", "the rest"]);
+    home.ok(&["run", "answer", &id, "retry"]);
+    let over = wait_over(&home, &id);
+    assert_eq!(over["state"], "reported", "{over:#}");
+    assert_eq!(of(&over, "call").len(), 6, "{over:#}");
+    for n in 1..=5 {
+        let line = format!("{n}\n");
+        let told = of(&over, "tool_result");
+        let same = told
+            .iter()
+            .filter(|result| result["output"].as_str().is_some_and(|out| out.starts_with(&line)));
+        assert_eq!(same.count(), 1, "each step is done once: {over:#}");
+    }
+}

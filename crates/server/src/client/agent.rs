@@ -3,7 +3,7 @@
 
 use super::{Error, broken};
 use crate::problem::Problem;
-use crate::wire::{AskAnswer, AskRequest, HookRequest};
+use crate::wire::{AskAnswer, AskRequest, ExpenseOver, ExpenseRequest, HookRequest};
 use http_body_util::{BodyExt, Full};
 use hyper::body::Bytes;
 use hyper::client::conn::http1;
@@ -53,6 +53,22 @@ impl AgentClient {
     /// As of [`Self::ask`].
     pub async fn hook(&self, request: &HookRequest) -> Result<AskAnswer, Error> {
         self.insist("/v1/hook", request).await
+    }
+
+    /// Asks whether the budgets have room for a call of a model.
+    ///
+    /// # Errors
+    /// As of [`Self::ask`].
+    pub async fn may_spend(&self, request: &ExpenseRequest) -> Result<AskAnswer, Error> {
+        self.insist("/v1/expense", request).await
+    }
+
+    /// The call was made without anything to book.
+    ///
+    /// # Errors
+    /// As of [`Self::ask`].
+    pub async fn spent_nothing(&self, request: &ExpenseOver) -> Result<AskAnswer, Error> {
+        self.insist("/v1/expense/over", request).await
     }
 
     async fn insist(&self, path: &str, request: &impl Serialize) -> Result<AskAnswer, Error> {

@@ -314,6 +314,26 @@ pub struct AskAnswer {
     pub approval: Option<String>,
 }
 
+/// A call of a model that an agent is about to make.
+#[derive(Debug, Clone, Serialize, Deserialize, ToSchema)]
+pub struct ExpenseRequest {
+    /// The call: asked again it has its promise already.
+    pub key: String,
+    /// The model, in the vendor's words.
+    pub model: String,
+    /// Tokens that it is sent.
+    pub input: u64,
+    /// The most that it may answer, in tokens.
+    pub output: u64,
+}
+
+/// A call of a model was made without anything to book.
+#[derive(Debug, Clone, Serialize, Deserialize, ToSchema)]
+pub struct ExpenseOver {
+    /// The call.
+    pub key: String,
+}
+
 impl AskAnswer {
     /// Whether it may.
     pub fn allows(&self) -> bool {
