@@ -1,6 +1,7 @@
 //! How to start an agent.
 
 use crate::user_hook::UserHook;
+use orkestra_core::routing;
 use orkestra_core::run::LimitsSpec;
 use orkestra_core::sandbox::SandboxSpec;
 use orkestra_core::signal::Signal;
@@ -163,6 +164,12 @@ pub struct AgentSpec {
     /// What it says that it can do, in free words, for people and for choosing.
     #[serde(default)]
     pub capabilities: Vec<String>,
+    /// What it is good at, for choosing who gets a task; its kind's when nothing is said.
+    #[serde(default)]
+    pub strengths: Option<Vec<String>>,
+    /// Tasks at once; 0 for no limit of its own, its kind's when nothing is said.
+    #[serde(default)]
+    pub parallel: Option<u32>,
     /// The boundary around it.
     #[serde(default)]
     pub sandbox: SandboxSpec,
@@ -206,6 +213,8 @@ impl AgentSpec {
             limits: LimitsSpec::default(),
             api: ApiSpec::default(),
             capabilities: Vec::new(),
+            strengths: None,
+            parallel: None,
             sandbox: SandboxSpec::default(),
         }
     }
@@ -215,6 +224,22 @@ impl AgentSpec {
         let key = self.api.api_key.clone().filter(|_| self.kind.is_bridged());
         let key = key.map(|key| (API_KEY.to_owned(), key));
         self.env.clone().into_iter().chain(key).collect()
+    }
+
+    /// What it is good at (MISSION 2.4).
+    pub fn strengths(&self) -> Vec<String> {
+        let of_kind = || routing::default_strengths(self.kind.as_str());
+        let of_kind = || of_kind().iter().map(|word| (*word).to_owned()).collect();
+        self.strengths.clone().unwrap_or_else(of_kind)
+    }
+
+    /// How many tasks it works on at once; nothing for no limit of its own.
+    pub fn parallel(&self) -> Option<u32> {
+        match self.parallel {
+            Some(0) => None,
+            Some(most) => Some(most),
+            None => routing::default_parallel(self.kind.as_str()),
+        }
     }
 
     /// The program to start; `None` when the kind has none of its own and none is configured.

@@ -20,6 +20,7 @@ use crate::job::{ReadJobs, WriteJobs};
 use crate::journal::{Head, ReadJournal, WriteJournal, read_head};
 use crate::login::{ReadLogins, WriteLogins};
 use crate::meta::{ReadMeta, WriteMeta};
+use crate::routing::{ReadRouting, WriteRouting};
 use crate::run::{ReadRuns, WriteRuns};
 use crate::sample::{ReadSamples, WriteSamples};
 use crate::unit::{ReadUnits, WriteUnits};
@@ -32,6 +33,7 @@ pub trait Read:
     + ReadAudit
     + ReadUnits
     + ReadInstances
+    + ReadRouting
     + ReadRuns
     + ReadUsage
     + ReadEffects
@@ -56,6 +58,7 @@ pub trait Write:
     + WriteErase
     + WriteUnits
     + WriteInstances
+    + WriteRouting
     + WriteRuns
     + WriteUsage
     + WriteEffects

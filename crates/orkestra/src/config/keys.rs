@@ -366,9 +366,9 @@ pub(crate) const AGENT: Section = Section {
         Key {
             name: "parallel",
             ty: Limit,
-            default: "8",
+            default: "the kind's",
             example: "2",
-            doc: "Calls at the same time, over all runs of the agent; none for no limit.",
+            doc: "Tasks at the same time; of a model's API calls too, over all its runs. none for no limit.",
         },
         Key {
             name: "max_tokens",
@@ -390,6 +390,13 @@ pub(crate) const AGENT: Section = Section {
             default: "[]",
             example: "[rust, reviews]",
             doc: "What it is good for, in free words.",
+        },
+        Key {
+            name: "strengths",
+            ty: Strings,
+            default: "the kind's",
+            example: "[testing, debugging]",
+            doc: "What it is good at: tasks that ask for it are rather given to it.",
         },
         Key {
             name: "sandbox",

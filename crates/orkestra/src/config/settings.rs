@@ -349,11 +349,14 @@ pub(super) fn agent(
     let command = words("command", &command_path);
     let args = words("args", &args_path);
     let capabilities = words("capabilities", &capabilities_path);
+    let strengths = words("strengths", &fields.path.join("strengths"));
+    let strengths = fields.get("strengths").map(|_| strengths);
     let model = reader.optional(&fields, "model");
     let permission_mode = reader.optional(&fields, "permission_mode");
     let env = reader.variables(fields.get("env"), &fields.path.join("env"));
     let limits = run_limits(&fields, reader);
-    let api = api(&fields, kind, reader);
+    let parallel = limit(&fields, "parallel", reader);
+    let api = api(&fields, kind, parallel, reader);
     let hooks = hooks::read(&fields, reader);
     let sandbox = sandbox::read(&fields, sandbox, folders, reader);
     kind.map(|kind| AgentSpec {
@@ -366,16 +369,29 @@ pub(super) fn agent(
         permission_mode,
         api,
         capabilities,
+        strengths,
+        parallel,
         hooks,
         sandbox,
         ..AgentSpec::new(kind)
     })
 }
 
+/// `none` is no limit, which is written 0; nothing for what is not said.
+fn limit(fields: &Fields<'_>, name: &str, reader: &mut Reader) -> Option<u32> {
+    let given = |text: &str| reader::limit(text).map(|limit| Some(limit.unwrap_or(0)));
+    reader.value(fields, name, (None, Origin::Default), given)
+}
+
 /// What a model's API needs to know.
-fn api(fields: &Fields<'_>, kind: Option<AgentKind>, reader: &mut Reader) -> ApiSpec {
-    const KEYS: [&str; 7] =
-        ["base_url", "api_key", "timeout", "rate_limit", "parallel", "max_tokens", "temperature"];
+fn api(
+    fields: &Fields<'_>,
+    kind: Option<AgentKind>,
+    parallel: Option<u32>,
+    reader: &mut Reader,
+) -> ApiSpec {
+    const KEYS: [&str; 6] =
+        ["base_url", "api_key", "timeout", "rate_limit", "max_tokens", "temperature"];
     for name in KEYS {
         if let (Some(node), Some(kind)) = (fields.get(name), kind)
             && !kind.is_api()
@@ -390,13 +406,8 @@ fn api(fields: &Fields<'_>, kind: Option<AgentKind>, reader: &mut Reader) -> Api
     if !kind.is_some_and(AgentKind::is_api) {
         return ApiSpec::default();
     }
-    let mut limit = |name: &str| {
-        // `none` is no limit, which is 0 for the bridge; what is not said is its default.
-        let given = |text: &str| reader::limit(text).map(|limit| Some(limit.unwrap_or(0)));
-        reader.value(fields, name, (None, Origin::Default), given)
-    };
-    let (rate_limit, parallel) = (limit("rate_limit"), limit("parallel"));
-    let max_tokens = limit("max_tokens").filter(|tokens| *tokens > 0);
+    let rate_limit = limit(fields, "rate_limit", reader);
+    let max_tokens = limit(fields, "max_tokens", reader).filter(|tokens| *tokens > 0);
     let span = |text: &str| reader::span(text).map(Some);
     let timeout = reader.value(fields, "timeout", (None, Origin::Default), span);
     let share = |text: &str| reader::share(text).map(Some);

@@ -135,6 +135,8 @@ fn agent_value(agent: &AgentSpec) -> Value {
         "env": variables(&agent.env),
         "permission_mode": agent.permission_mode,
         "capabilities": agent.capabilities,
+        "strengths": agent.strengths(),
+        "parallel": agent.parallel().map_or(json!("none"), |most| json!(most)),
         "hooks": hooks_value(&agent.hooks),
         "sandbox": agent.sandbox,
         "limits": limits_value(&agent.limits),
@@ -179,7 +181,6 @@ fn api_value(api: &ApiSpec) -> Value {
         "api_key": api.api_key.as_deref().map(|key| redact::value("api_key", key)),
         "timeout": Span::from_ms(api.timeout_ms.unwrap_or(60_000)),
         "rate_limit": limit(api.rate_limit, 50),
-        "parallel": limit(api.parallel, 8),
         "max_tokens": api.max_tokens.unwrap_or(8_192),
         "temperature": api.temperature_milli.map(|milli| f64::from(milli) / 1000.0),
     })

@@ -4,6 +4,7 @@ mod approval;
 mod effect;
 mod job;
 mod money;
+mod routing;
 mod sample;
 
 use crate::home::{Home, big, caused, draft};
@@ -21,7 +22,7 @@ type Case = fn(&Store);
 
 /// Runs every case on a fresh store of the back end.
 pub(crate) fn conformance(open: impl Fn() -> Store) {
-    let cases: [(&str, Case); 21] = [
+    let cases: [(&str, Case); 22] = [
         ("an empty journal", empty),
         ("append and read back", append),
         ("filters", filters),
@@ -43,6 +44,7 @@ pub(crate) fn conformance(open: impl Fn() -> Store) {
         ("samples", sample::samples),
         ("alerts", alerts),
         ("approvals", approval::approvals),
+        ("routing", routing::routing),
     ];
     for (name, case) in cases {
         eprintln!("conformance: {name}");
