@@ -567,6 +567,15 @@ pub struct AgentView {
     /// What the call log says of it; nothing before its first call.
     #[serde(default)]
     pub stats: Option<CallStatsView>,
+    /// What it is good at.
+    #[serde(default)]
+    pub strengths: Vec<String>,
+    /// Tasks that it has at once at most; nothing for no limit of its own.
+    #[serde(default)]
+    pub parallel: Option<u32>,
+    /// How it does at tasks; nothing before its first.
+    #[serde(default)]
+    pub tasks: Option<AgentTasksView>,
 }
 
 /// All agents.

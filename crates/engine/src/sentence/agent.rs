@@ -24,6 +24,14 @@ pub(super) fn sentence(event: &Event, body: &Value) -> String {
             format!("{agent} answered {}.", who(event))
         }
         "agent.called" => format!("{agent} gave no answer: {}.", quote(text(body, "error"))),
+        "agent.breaker_opened" => format!(
+            "{agent} failed {} times in a row and gets no task {until}: {why}.",
+            super::number(body, "failures")
+        ),
+        "agent.breaker_half_opened" => {
+            format!("{agent} gets one task again, to see whether it works.")
+        }
+        "agent.breaker_closed" => format!("{agent} works again and gets tasks."),
         other => format!("{agent}: {other}."),
     }
 }

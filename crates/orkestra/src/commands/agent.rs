@@ -121,8 +121,36 @@ fn show(facts: &AgentFactsView) {
         add("login", format!("{} {}", paint(color, mark), harmless(&login.what)));
     }
     add("can", facts.abilities.join(", "));
+    if !facts.strengths.is_empty() {
+        add("good at", harmless(&facts.strengths.join(", ")));
+    }
+    if let Some(parallel) = facts.parallel {
+        add("tasks at once", parallel.to_string());
+    }
     if let Some(hold) = &facts.hold {
         add("held", harmless(&hold.why));
+    }
+    if let Some(tasks) = &facts.tasks {
+        if tasks.breaker != "closed" {
+            let until = tasks.open_until.as_deref().map(|until| until.get(..19).unwrap_or(until));
+            let until = until.map(|at| format!(" until {} UTC", at.replace('T', " ")));
+            let why = harmless(tasks.why.as_deref().unwrap_or_default());
+            let word = tasks.breaker.replace('_', " ");
+            let text = format!("{word}{}: {why}", until.unwrap_or_default());
+            add("breaker", paint(Color::Red, &text));
+        }
+        if tasks.runs > 0 {
+            let lately = format!("{} ({} of {} bad in 24 h)", tasks.health, tasks.bad, tasks.runs);
+            add("tasks", lately);
+        }
+        for of in &tasks.records {
+            let all = of.verified + of.refuted + of.failed;
+            let rate = (of.rate * 100.0).round();
+            add(
+                &format!("at {}", of.kind),
+                format!("{} of {all} verified ({rate} %)", of.verified),
+            );
+        }
     }
     terminal::print(&table(&["", ""], &rows));
 }

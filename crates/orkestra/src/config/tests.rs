@@ -811,7 +811,7 @@ fn shows_what_holds_and_why() {
             "agents.a.env.ANTHROPIC_API_KEY = [hidden] # from orkestra.yaml:8",
             "agents.a.permission_mode = none # default",
             "agents.a.capabilities = [] # default",
-            "agents.a.strengths = [documentation, code_review, architecture, testing, debugging] # default",
+            r#"agents.a.strengths = ["documentation","code_review","architecture","testing","debugging"] # default"#,
             "agents.a.parallel = 2 # default",
             "agents.a.hooks = none # default",
             "agents.a.sandbox.mode = require # default",

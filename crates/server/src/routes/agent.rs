@@ -31,6 +31,9 @@ pub(crate) async fn list(State(app): State<App>) -> Result<Json<AgentList>, Prob
         },
         hold: None,
         stats: None,
+        strengths: found.spec.strengths(),
+        parallel: found.spec.parallel(),
+        tasks: None,
     });
     let missing = discovery.missing.iter().map(|missing| AgentView {
         name: missing.name.clone(),
@@ -43,10 +46,15 @@ pub(crate) async fn list(State(app): State<App>) -> Result<Json<AgentList>, Prob
         },
         hold: None,
         stats: None,
+        strengths: Vec::new(),
+        parallel: None,
+        tasks: None,
     });
     let mut agents: Vec<AgentView> = found.chain(missing).collect();
     let stats = super::money::all_stats(&app).await?;
+    let work = app.engine.work_facts().await?;
     for agent in &mut agents {
+        agent.tasks = work.get(&agent.name).map(Into::into);
         agent.hold = app.engine.agent_hold(&agent.name).as_ref().map(HoldView::from);
         agent.stats = stats.iter().find(|stats| stats.agent == agent.name).cloned();
     }
@@ -152,6 +160,7 @@ pub(crate) async fn show(
 ) -> Result<Json<AgentFactsView>, Problem> {
     let facts = app.engine.look_at_agent(&name).await?;
     let spec = &facts.found.spec;
+    let work = app.engine.work_facts().await?;
     Ok(Json(AgentFactsView {
         hold: app.engine.agent_hold(&facts.found.name).as_ref().map(HoldView::from),
         name: facts.found.name.clone(),
@@ -164,6 +173,9 @@ pub(crate) async fn show(
         measured_with: facts.measured_with,
         login: facts.login.map(|login| LoginView { found: login.found, what: login.what }),
         abilities: facts.abilities,
+        strengths: spec.strengths(),
+        parallel: spec.parallel(),
+        tasks: work.get(&facts.found.name).map(Into::into),
     }))
 }
 

@@ -167,6 +167,82 @@ pub struct AgentFactsView {
     pub abilities: Vec<String>,
     /// Why it gets no new work now; nothing when it does.
     pub hold: Option<HoldView>,
+    /// What it is good at.
+    #[serde(default)]
+    pub strengths: Vec<String>,
+    /// Tasks that it has at once at most; nothing for no limit of its own.
+    #[serde(default)]
+    pub parallel: Option<u32>,
+    /// How it does at tasks; nothing before its first.
+    #[serde(default)]
+    pub tasks: Option<AgentTasksView>,
+}
+
+/// How an agent does at tasks.
+#[derive(Debug, Clone, Default, Serialize, Deserialize, ToSchema)]
+pub struct AgentTasksView {
+    /// Its circuit breaker: `closed`, `open` (it gets no task), `half_open` (it gets one).
+    pub breaker: String,
+    /// Failures in a row.
+    pub failures: u32,
+    /// Until when the breaker is open (RFC 3339).
+    pub open_until: Option<String>,
+    /// The last failure of that row, in words.
+    pub why: Option<String>,
+    /// Runs at tasks in the last 24 hours.
+    pub runs: u64,
+    /// Those of them that were not verified.
+    pub bad: u64,
+    /// Their share, in percent.
+    pub bad_percent: f64,
+    /// By that share: `healthy`, `degraded` (over 10 %), `unhealthy` (over 30 %), `critical` (over
+    /// 50 %), `unknown` without any.
+    pub health: String,
+    /// How all its runs ended, by kind of task.
+    pub records: Vec<RecordView>,
+}
+
+/// How runs of an agent at one kind of task ended.
+#[derive(Debug, Clone, Serialize, Deserialize, ToSchema)]
+pub struct RecordView {
+    /// The kind of task.
+    pub kind: String,
+    /// What it did stood up to the checks.
+    pub verified: u64,
+    /// It said that it was done, and a check or a review disagreed.
+    pub refuted: u64,
+    /// It did not come to an end.
+    pub failed: u64,
+    /// The share of verified ones, smoothed by one good and one bad one, from 0 to 1.
+    pub rate: f64,
+}
+
+impl From<&orkestra_engine::WorkFacts> for AgentTasksView {
+    fn from(facts: &orkestra_engine::WorkFacts) -> Self {
+        let lately = facts.lately();
+        let bad = lately.refuted.saturating_add(lately.failed);
+        let share = if lately.all() == 0 { 0.0 } else { bad as f64 / lately.all() as f64 };
+        let kinds = facts.records.iter().filter(|(kind, _)| !kind.is_empty());
+        Self {
+            breaker: facts.breaker.word().to_owned(),
+            failures: facts.breaker.failures,
+            open_until: facts.breaker.open_until().map(|until| until.to_string()),
+            why: facts.breaker.why.clone(),
+            runs: lately.all(),
+            bad,
+            bad_percent: (share * 1000.0).round() / 10.0,
+            health: facts.health().to_owned(),
+            records: kinds
+                .map(|(kind, record)| RecordView {
+                    kind: kind.clone(),
+                    verified: record.verified,
+                    refuted: record.refuted,
+                    failed: record.failed,
+                    rate: (record.rate() * 1000.0).round() / 1000.0,
+                })
+                .collect(),
+        }
+    }
 }
 
 /// Whether an agent has a key or a login.
