@@ -103,6 +103,10 @@ typed_id!(
     VoteId
 );
 typed_id!(
+    /// The rows of the work at one time.
+    SnapshotId
+);
+typed_id!(
     /// The machine that wrote an event.
     NodeId
 );

@@ -37,3 +37,52 @@ CREATE TABLE milestone (
     percent INTEGER NOT NULL,
     PRIMARY KEY (session, percent)
 ) STRICT, WITHOUT ROWID;
+-- What agents know and are told: notes of their own, and notices that go into their next prompt.
+CREATE TABLE agent_note (
+    agent      TEXT PRIMARY KEY,
+    body       TEXT NOT NULL,
+    updated_at INTEGER NOT NULL
+) STRICT, WITHOUT ROWID;
+
+CREATE TABLE notice (
+    id       INTEGER PRIMARY KEY,
+    agent    TEXT NOT NULL,
+    at       INTEGER NOT NULL,
+    title    TEXT NOT NULL,
+    message  TEXT NOT NULL,
+    priority TEXT NOT NULL,
+    read_at  INTEGER,
+    read_by  TEXT
+) STRICT;
+CREATE INDEX notice_agent  ON notice (agent, id);
+CREATE INDEX notice_unread ON notice (agent, id) WHERE read_at IS NULL;
+
+-- Errors of tasks' runs by class, what was done about them, and whether that helped.
+CREATE TABLE healing (
+    id         INTEGER PRIMARY KEY,
+    task       BLOB NOT NULL,
+    run        BLOB NOT NULL UNIQUE,
+    class      TEXT NOT NULL,
+    strategy   TEXT NOT NULL,
+    step       TEXT NOT NULL,
+    text       TEXT NOT NULL,
+    at         INTEGER NOT NULL,
+    outcome    TEXT
+) STRICT;
+CREATE INDEX healing_task ON healing (task, id);
+CREATE INDEX healing_open ON healing (task) WHERE outcome IS NULL;
+
+-- The rows of the work at one time; the journal is no part of it.
+CREATE TABLE snapshot (
+    id       BLOB PRIMARY KEY,
+    reversed TEXT NOT NULL,
+    at       INTEGER NOT NULL,
+    reason   TEXT NOT NULL,
+    made_by  TEXT NOT NULL,
+    seq      INTEGER NOT NULL,
+    row_count INTEGER NOT NULL,
+    digest   TEXT NOT NULL,
+    counts   TEXT NOT NULL,
+    body     TEXT NOT NULL
+) STRICT, WITHOUT ROWID;
+CREATE INDEX snapshot_reversed ON snapshot (reversed);

@@ -14,15 +14,18 @@ use crate::consumer::{ReadConsumers, WriteConsumers};
 use crate::effect::{ReadEffects, WriteEffects};
 use crate::erase::WriteErase;
 use crate::error::Error;
+use crate::healing::{ReadHealings, WriteHealings};
 use crate::instance::{ReadInstances, WriteInstances};
 use crate::issue::{ReadIssues, WriteIssues};
 use crate::job::{ReadJobs, WriteJobs};
 use crate::journal::{Head, ReadJournal, WriteJournal, read_head};
 use crate::login::{ReadLogins, WriteLogins};
 use crate::meta::{ReadMeta, WriteMeta};
+use crate::notice::{ReadNotices, WriteNotices};
 use crate::routing::{ReadRouting, WriteRouting};
 use crate::run::{ReadRuns, WriteRuns};
 use crate::sample::{ReadSamples, WriteSamples};
+use crate::snapshot::{ReadSnapshots, WriteSnapshots};
 use crate::unit::{ReadUnits, WriteUnits};
 use crate::usage::{ReadUsage, WriteUsage};
 use rusqlite::Connection;
@@ -48,6 +51,9 @@ pub trait Read:
     + ReadCalls
     + ReadIssues
     + ReadApprovals
+    + ReadNotices
+    + ReadHealings
+    + ReadSnapshots
 {
 }
 
@@ -73,6 +79,9 @@ pub trait Write:
     + WriteCalls
     + WriteIssues
     + WriteApprovals
+    + WriteNotices
+    + WriteHealings
+    + WriteSnapshots
 {
 }
 
