@@ -336,7 +336,15 @@ interface Call {
 
 export type RunEvent = RunEventBase &
   (
-    | { type: 'text' | 'thinking' | 'question' | 'milestone'; text: string }
+    | { type: 'text' | 'thinking' | 'question'; text: string }
+    | {
+        type: 'milestone' | 'progress' | 'blocker' | 'finding' | 'review_request';
+        text: string;
+        /** 0 to 100. */
+        progress?: number | null;
+        severity?: string | null;
+        file?: string | null;
+      }
     | { type: 'warning' | 'error'; message: string }
     | { type: 'plan'; items: { text: string; status: string }[] }
     | ({ type: 'tool_call' } & Call)
@@ -346,7 +354,7 @@ export type RunEvent = RunEventBase &
     | { type: 'permission_denied'; tool: string; message?: string | null }
     | { type: 'raw'; detail?: string; preview?: string }
     | { type: 'ended'; ok?: boolean; summary?: string | null; error?: string | null }
-    | { type: 'started' | 'usage' | 'file_change' }
+    | { type: 'started' | 'usage' | 'file_change' | 'model_call' }
   );
 
 export interface RunDetail extends Run {
@@ -532,6 +540,10 @@ export interface NewRun {
   prompt: string;
   agent?: string;
   target?: string;
+  /** `commits:1`, `file:PATH`, `command:LINE`, `tests`, …: what must be found before a "done" is believed. */
+  evidence?: string[];
+  budget_usd?: number;
+  limits?: { time_ms?: number; memory?: number; tokens?: number };
 }
 
 export type JobState = 'waiting' | 'running' | 'stopping' | 'retrying' | 'disabled';

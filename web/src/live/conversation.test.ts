@@ -23,6 +23,25 @@ describe('conversation', () => {
     const steps = conversation(run([{ seq: 1, at, type: 'tool_result', id: 'z', output: 'late' }]));
     expect(steps[1]).toMatchObject({ type: 'tool', name: 'Result', result: { output: 'late' } });
   });
+
+  it('shows what an agent says of its way: milestones, progress, blockers, findings, wishes', () => {
+    const steps = conversation(
+      run([
+        { seq: 1, at, type: 'milestone', text: 'Half', progress: 50, file: 'src/a.rs' },
+        { seq: 2, at, type: 'progress', text: 'Going on' },
+        { seq: 3, at, type: 'blocker', text: 'No network' },
+        { seq: 4, at, type: 'finding', text: 'Off by one', severity: 'high', file: 'b.rs' },
+        { seq: 5, at, type: 'review_request', text: 'Look at it' },
+      ]),
+    );
+    expect(steps.slice(1)).toEqual([
+      { key: '1', at, type: 'milestone', text: 'Half', progress: 50, file: 'src/a.rs' },
+      { key: '2', at, type: 'progress', text: 'Going on', progress: null, file: null },
+      { key: '3', at, type: 'blocker', text: 'No network', progress: null, file: null },
+      { key: '4', at, type: 'finding', text: 'Off by one (high)', progress: null, file: 'b.rs' },
+      { key: '5', at, type: 'review_request', text: 'Look at it', progress: null, file: null },
+    ]);
+  });
 });
 
 describe('gist', () => {

@@ -10,8 +10,15 @@ export type Step = At &
   (
     | { type: 'prompt' | 'text'; text: string }
     | {
-        type: 'thinking' | 'plan' | 'milestone' | 'question' | 'warning' | 'retry' | 'raw' | 'note';
+        type: 'thinking' | 'plan' | 'question' | 'warning' | 'retry' | 'raw' | 'note';
         text: string;
+      }
+    | {
+        type: 'milestone' | 'progress' | 'blocker' | 'finding' | 'review_request';
+        text: string;
+        /** 0 to 100. */
+        progress: number | null;
+        file: string | null;
       }
     | {
         type: 'tool';
@@ -30,9 +37,21 @@ export function conversation(run: Pick<RunDetail, 'prompt' | 'created_at' | 'str
     switch (event.type) {
       case 'text':
       case 'thinking':
-      case 'milestone':
       case 'question':
         steps.push({ ...base, type: event.type, text: event.text });
+        break;
+      case 'milestone':
+      case 'progress':
+      case 'blocker':
+      case 'finding':
+      case 'review_request':
+        steps.push({
+          ...base,
+          type: event.type,
+          text: event.severity ? `${event.text} (${event.severity})` : event.text,
+          progress: event.progress ?? null,
+          file: event.file ?? null,
+        });
         break;
       case 'plan':
         steps.push({ ...base, type: 'plan', text: event.items.map(planLine).join('\n') });
@@ -100,6 +119,7 @@ export function conversation(run: Pick<RunDetail, 'prompt' | 'created_at' | 'str
         break;
       // The head and the side of the page show these.
       case 'usage':
+      case 'model_call':
       case 'started':
       case 'file_change':
         break;

@@ -3,10 +3,14 @@ import {
   IconAlertTriangle,
   IconBulb,
   IconChevronRight,
+  IconEyeCheck,
   IconFlag,
+  IconHandStop,
   IconHelpCircle,
   IconListCheck,
+  IconProgress,
   IconRefresh,
+  IconZoomExclamation,
 } from '@tabler/icons-react';
 import { type ReactNode, useMemo, useState } from 'react';
 import type { RunDetail } from '../api/model';
@@ -54,6 +58,10 @@ const notes = {
   thinking: { icon: IconBulb, word: 'Thinking' },
   plan: { icon: IconListCheck, word: 'Plan' },
   milestone: { icon: IconFlag, word: 'Milestone' },
+  progress: { icon: IconProgress, word: 'Progress' },
+  blocker: { icon: IconHandStop, word: 'Blocker' },
+  finding: { icon: IconZoomExclamation, word: 'Finding' },
+  review_request: { icon: IconEyeCheck, word: 'Asks for a review' },
   question: { icon: IconHelpCircle, word: 'Question' },
   warning: { icon: IconAlertTriangle, word: 'Warning' },
   retry: { icon: IconRefresh, word: 'Retry' },
@@ -133,6 +141,20 @@ function One({ step, open, onToggle }: OneProps) {
           <div className={classes.plain}>
             {word && <strong>{step.type === 'plan' ? `${word}\n` : `${word}: `}</strong>}
             {step.text}
+            {'file' in step && step.file && (
+              <>
+                {' '}
+                <span className="mono dim">{step.file}</span>
+              </>
+            )}
+            {'progress' in step && step.progress !== null && (
+              <span className={`${classes.share} num`}>
+                <span className={classes.bar} aria-hidden="true">
+                  <span style={{ width: `${Math.min(100, Math.max(0, step.progress))}%` }} />
+                </span>
+                {step.progress} %
+              </span>
+            )}
           </div>
           <When at={step.at} />
         </div>
