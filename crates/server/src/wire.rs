@@ -576,6 +576,9 @@ pub struct AgentView {
     /// How it does at tasks; nothing before its first.
     #[serde(default)]
     pub tasks: Option<AgentTasksView>,
+    /// Whether it is held in a sandbox: `require` or `off`; nothing when it cannot be started.
+    #[serde(default)]
+    pub sandbox: Option<String>,
 }
 
 /// All agents.

@@ -441,6 +441,8 @@ export interface Agent {
   why: string | null;
   hold?: Hold | null;
   stats?: CallStats | null;
+  /** Whether it is held in a sandbox; nothing when it is not there. */
+  sandbox?: 'require' | 'off' | null;
 }
 
 /** What was used and what it cost; `key` is what these bookings have in common. */

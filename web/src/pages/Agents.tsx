@@ -80,6 +80,7 @@ function Row({ agent }: { agent: Agent }) {
                   <span className="mono">{agent.program}</span>
                 </>
               )}
+              {agent.sandbox === 'off' && <span className={styles.errors}> · sandbox off</span>}
               {!agent.found && agent.why && ` · ${agent.why}`}
             </>
           )}

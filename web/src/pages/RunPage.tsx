@@ -1,10 +1,16 @@
 /** One run: the conversation as it happens, what it cost, and what it changed. */
-import { Button, SegmentedControl } from '@mantine/core';
-import { IconPlayerPause, IconPlayerPlay, IconPlayerStop, IconRefresh } from '@tabler/icons-react';
+import { Button, SegmentedControl, Tooltip } from '@mantine/core';
+import {
+  IconPlayerPause,
+  IconPlayerPlay,
+  IconPlayerStop,
+  IconRefresh,
+  IconShieldOff,
+} from '@tabler/icons-react';
 import { useQuery } from '@tanstack/react-query';
 import { Link, Navigate, useParams, useSearchParams } from 'react-router';
 import type { RunAnswer, RunDetail } from '../api/model';
-import { approvalsQuery, type RunVerb, runQuery, useRunVerb } from '../api/queries';
+import { agentsQuery, approvalsQuery, type RunVerb, runQuery, useRunVerb } from '../api/queries';
 import { ApprovalCard } from '../parts/ApprovalCard';
 import { Conversation } from '../parts/Conversation';
 import { Copy } from '../parts/Copy';
@@ -264,11 +270,22 @@ const fileWord = (status: string) => fileWords[status.charAt(0)] ?? status;
 
 function About({ run, over }: { run: RunDetail; over: boolean }) {
   const { usage } = run;
+  const { data: known } = useQuery(agentsQuery);
+  const free = known?.agents.find(({ name }) => name === run.agent)?.sandbox === 'off';
   return (
     <>
       <section className={`${classes.card} ${styles.box}`}>
         <Facts>
           <Fact name="Agent">{run.agent}</Fact>
+          {free && (
+            <Fact name="Boundary">
+              <Tooltip label="Its agent works with all rights of the user who started the daemon.">
+                <span className={styles.free}>
+                  <IconShieldOff size={14} aria-hidden /> sandbox off
+                </span>
+              </Tooltip>
+            </Fact>
+          )}
           <Fact name="Cost">
             <span className="num">
               {usage?.cost_usd != null ? money(usage.cost_usd) : 'not known'}

@@ -13,12 +13,14 @@ use axum::extract::State;
 use axum::http::StatusCode;
 use jiff::SignedDuration;
 use orkestra_core::agent_state::AgentInput;
+use orkestra_core::sandbox::SandboxSpec;
 use orkestra_core::span::Span;
 
 /// Which agents can be started here, and what to do when there is none.
 #[utoipa::path(get, path = "/api/v1/agents", responses((status = 200, body = AgentList)))]
 pub(crate) async fn list(State(app): State<App>) -> Result<Json<AgentList>, Problem> {
     let discovery = app.engine.agents();
+    let for_all = app.engine.upkeep().sandbox;
     let found = discovery.found.iter().map(|found| AgentView {
         name: found.name.clone(),
         kind: Some(found.spec.kind.to_string()),
@@ -34,6 +36,12 @@ pub(crate) async fn list(State(app): State<App>) -> Result<Json<AgentList>, Prob
         strengths: found.spec.strengths(),
         parallel: found.spec.parallel(),
         tasks: None,
+        // One that is only installed has the sandbox for all.
+        sandbox: Some(if found.configured {
+            sandbox_word(&found.spec.sandbox)
+        } else {
+            sandbox_word(&for_all)
+        }),
     });
     let missing = discovery.missing.iter().map(|missing| AgentView {
         name: missing.name.clone(),
@@ -49,6 +57,7 @@ pub(crate) async fn list(State(app): State<App>) -> Result<Json<AgentList>, Prob
         strengths: Vec::new(),
         parallel: None,
         tasks: None,
+        sandbox: None,
     });
     let mut agents: Vec<AgentView> = found.chain(missing).collect();
     let stats = super::money::all_stats(&app).await?;
@@ -60,6 +69,10 @@ pub(crate) async fn list(State(app): State<App>) -> Result<Json<AgentList>, Prob
     }
     let hint = discovery.choose(None).err();
     Ok(Json(AgentList { agents, hint }))
+}
+
+fn sandbox_word(sandbox: &SandboxSpec) -> String {
+    if sandbox.holds() { "require" } else { "off" }.to_owned()
 }
 
 /// The longest question.
