@@ -6,9 +6,14 @@ import {
   IconCircleX,
   IconClock,
   IconClockPause,
+  IconEyeCheck,
   IconFlag,
+  IconGitMerge,
+  IconHandStop,
   IconHeartbeat,
   IconHelpCircle,
+  IconInbox,
+  IconListCheck,
   IconLoader2,
   IconPlayerPause,
   IconPlayerStop,
@@ -17,6 +22,8 @@ import {
   IconProgress,
   IconShieldCheck,
   IconShieldX,
+  IconUserCheck,
+  IconUserQuestion,
 } from '@tabler/icons-react';
 import type { CSSProperties } from 'react';
 import type {
@@ -32,6 +39,10 @@ import type {
   Run,
   Unit,
 } from '../api/model';
+import type { Review, Verdict } from '../api/review';
+import type { Session } from '../api/session';
+import type { CheckOutcome, Task } from '../api/task';
+import type { Vote } from '../api/vote';
 import classes from './parts.module.css';
 
 export type Tone = 'grey' | 'blue' | 'amber' | 'green' | 'red' | 'violet';
@@ -130,6 +141,63 @@ const approvals: Record<Approval['state'], Face> = {
   withdrawn: { tone: 'grey', word: 'Withdrawn', icon: IconPlayerStop },
 };
 
+const tasks: Record<Task['state'], Face> = {
+  backlog: { tone: 'grey', word: 'Backlog', icon: IconInbox },
+  waiting: { tone: 'grey', word: 'Waiting', icon: IconClock },
+  blocked: { tone: 'red', word: 'Blocked', icon: IconHandStop },
+  ready: { tone: 'grey', word: 'Ready', icon: IconCircleDashed },
+  claimed: { tone: 'blue', word: 'Claimed', icon: IconUserCheck },
+  running: { tone: 'blue', word: 'Running', icon: IconProgress },
+  reported: { tone: 'blue', word: 'Reported', icon: IconFlag },
+  in_review: { tone: 'blue', word: 'In review', icon: IconEyeCheck },
+  verified: { tone: 'green', word: 'Verified', icon: IconShieldCheck },
+  refuted: { tone: 'red', word: 'Refuted', icon: IconShieldX },
+  failed: { tone: 'red', word: 'Failed', icon: IconCircleX },
+  cancelled: { tone: 'grey', word: 'Cancelled', icon: IconPlayerStop },
+};
+
+const sessions: Record<Session['state'], Face> = {
+  planning: { tone: 'blue', word: 'Planning', icon: IconListCheck },
+  plan_review: { tone: 'blue', word: 'Plan review', icon: IconEyeCheck },
+  awaiting_person: { tone: 'amber', word: 'Asks you', icon: IconUserQuestion },
+  working: { tone: 'blue', word: 'Working', icon: IconProgress },
+  merging: { tone: 'blue', word: 'Merging', icon: IconGitMerge },
+  checking: { tone: 'blue', word: 'Checking', icon: IconListCheck },
+  paused: { tone: 'violet', word: 'Paused', icon: IconPlayerPause },
+  verified: { tone: 'green', word: 'Verified', icon: IconShieldCheck },
+  failed: { tone: 'red', word: 'Failed', icon: IconCircleX },
+  cancelled: { tone: 'grey', word: 'Cancelled', icon: IconPlayerStop },
+};
+
+const reviews: Record<Exclude<Review['state'], 'closed'>, Face> = {
+  open: { tone: 'blue', word: 'Under way', icon: IconEyeCheck },
+  handing_back: { tone: 'blue', word: 'Handed back', icon: IconEyeCheck },
+  halting: { tone: 'violet', word: 'Halting', icon: IconPlayerPause },
+  watching: { tone: 'blue', word: 'Watching', icon: IconClock },
+  needs_person: { tone: 'amber', word: 'Asks you', icon: IconUserQuestion },
+};
+
+const verdicts: Record<Verdict, Face> = {
+  approved: { tone: 'green', word: 'Approved', icon: IconCircleCheck },
+  concerns: { tone: 'amber', word: 'Concerns', icon: IconAlertTriangle },
+  blocker: { tone: 'red', word: 'Blocker', icon: IconHandStop },
+};
+
+const outcomesOfVotes: Record<NonNullable<Vote['outcome']>, Face> = {
+  decided: { tone: 'green', word: 'Decided', icon: IconCircleCheck },
+  failed: { tone: 'red', word: 'Failed', icon: IconCircleX },
+  no_quorum: { tone: 'amber', word: 'No quorum', icon: IconAlertTriangle },
+  deadlock: { tone: 'amber', word: 'Deadlock', icon: IconAlertTriangle },
+  tie: { tone: 'amber', word: 'Tie', icon: IconAlertTriangle },
+};
+
+const checks: Record<CheckOutcome['level'], Face> = {
+  pass: { tone: 'green', word: 'Pass', icon: IconCircleCheck },
+  warning: { tone: 'amber', word: 'Warning', icon: IconAlertTriangle },
+  fail: { tone: 'red', word: 'Fail', icon: IconCircleX },
+  critical: { tone: 'red', word: 'Critical', icon: IconHandStop },
+};
+
 const strange = (word: string): Face => ({ tone: 'grey', word, icon: IconCircleDashed });
 
 export function unitFace(unit: Pick<Unit, 'state' | 'health'>): Face {
@@ -142,6 +210,10 @@ export const saysMore = (unit: Unit) => unit.why !== `${unitFace(unit).word}.`;
 
 export const toneStyle = (tone: Tone) =>
   ({ '--tone': `var(--${tone})`, '--tone-soft': `var(--${tone}-soft)` }) as CSSProperties;
+
+export const taskFace = (state: Task['state']) => tasks[state] ?? strange(state);
+
+export const checkFace = (level: CheckOutcome['level']) => checks[level] ?? strange(level);
 
 function Pill({ face, testId = 'state' }: { face: Face; testId?: string }) {
   const Icon = face.icon;
@@ -164,6 +236,50 @@ export function UnitPill({ unit }: { unit: Pick<Unit, 'state' | 'health'> }) {
 
 export function RunPill({ run }: { run: Pick<Run, 'state'> }) {
   return <Pill face={runs[run.state] ?? strange(run.state)} />;
+}
+
+export function TaskPill({ task }: { task: Pick<Task, 'state'> }) {
+  return <Pill face={taskFace(task.state)} />;
+}
+
+export function SessionPill({ session }: { session: Pick<Session, 'state'> }) {
+  return <Pill face={sessions[session.state] ?? strange(session.state)} />;
+}
+
+/** A review under way, or what came of it. */
+export function ReviewPill({ review }: { review: Pick<Review, 'state'> }) {
+  const face =
+    review.state === 'closed'
+      ? { tone: 'grey' as const, word: 'Closed', icon: IconCircleCheck }
+      : (reviews[review.state] ?? strange(review.state));
+  return <Pill face={face} />;
+}
+
+/** What a reviewer thinks; nothing means that there is no verdict. */
+export function VerdictPill({ verdict }: { verdict: Verdict | null }) {
+  const face = verdict
+    ? (verdicts[verdict] ?? strange(verdict))
+    : { tone: 'grey' as const, word: 'No verdict', icon: IconHelpCircle };
+  return <Pill face={face} testId="verdict" />;
+}
+
+/** A vote that goes on, or how it ended. */
+export function VotePill({ vote }: { vote: Pick<Vote, 'state' | 'outcome' | 'asks'> }) {
+  if (vote.asks) {
+    return <Pill face={{ tone: 'amber', word: 'Asks you', icon: IconUserQuestion }} />;
+  }
+  if (vote.state === 'open') {
+    return <Pill face={{ tone: 'blue', word: 'Open', icon: IconProgress }} />;
+  }
+  if (vote.state === 'mediating') {
+    return <Pill face={{ tone: 'blue', word: 'Mediating', icon: IconLoader2, turning: true }} />;
+  }
+  const face = vote.outcome ? (outcomesOfVotes[vote.outcome] ?? strange(vote.outcome)) : null;
+  return <Pill face={face ?? strange('Closed')} />;
+}
+
+export function CheckPill({ level }: { level: CheckOutcome['level'] }) {
+  return <Pill face={checkFace(level)} testId="check-level" />;
 }
 
 export function JobPill({ job }: { job: Pick<Job, 'state'> }) {
