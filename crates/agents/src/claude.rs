@@ -18,7 +18,7 @@ use self::usage::Ledger;
 use crate::ending::Ending;
 use crate::event::{self, number, number_32, status, text, without_line_end};
 use crate::script::plan_status;
-use crate::{Adapter, AgentSpec, Counts, ProcessExit, RunRequest};
+use crate::{Adapter, AgentSpec, Begin, Counts, ProcessExit, RunRequest};
 use orkestra_core::agent::{AgentEvent, Denial, Ended, FileChange, PlanItem, RawReason};
 use serde_json::Value;
 use std::collections::HashMap;
@@ -87,6 +87,10 @@ struct Call {
 }
 
 impl Adapter for Claude {
+    fn begin(&mut self, begin: Begin) {
+        self.ledger = Ledger::after(begin.used);
+    }
+
     fn line(&mut self, line: &[u8]) -> Vec<AgentEvent> {
         self.counts.lines += 1;
         let line = without_line_end(line);

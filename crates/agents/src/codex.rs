@@ -81,9 +81,7 @@ pub struct Codex {
 impl Adapter for Codex {
     fn begin(&mut self, begin: Begin) {
         self.model = begin.model;
-        if let Some(used) = begin.used {
-            self.ledger = Ledger::after(&used);
-        }
+        self.ledger = Ledger::after(&begin.used);
     }
 
     fn line(&mut self, line: &[u8]) -> Vec<AgentEvent> {

@@ -101,9 +101,10 @@ pub fn adapter(kind: Kind) -> Box<dyn Adapter> {
 pub struct Begin {
     /// The model that was asked for; Codex does not tell which one answers.
     pub model: Option<String>,
-    /// For an attempt that resumes: the sum of the usage that earlier attempts reported for the
-    /// same vendor session. Codex counts from the start of a session, and this is subtracted.
-    pub used: Option<Usage>,
+    /// For an attempt that resumes: what earlier attempts reported for the same vendor session, one
+    /// for each model. Codex counts from the start of a session, and Claude Code mostly does; this is
+    /// subtracted.
+    pub used: Vec<Usage>,
 }
 
 /// What became of the lines of one run.

@@ -239,6 +239,38 @@ fn usage_of_several_results_is_counted_once_per_model() {
     assert_eq!(used, [("opus", 10, Some(1.0)), ("opus", 15, Some(1.5)), ("haiku", 4, Some(0.5))]);
 }
 
+/// Claude Code 2.1.329 takes up the count of the process before when that could write it down.
+#[test]
+fn a_resumed_claude_is_counted_once_whether_it_counts_on_or_anew() {
+    let result = |all: u64, own: u64| {
+        let value = serde_json::json!({"type": "result", "subtype": "success", "is_error": false,
+            "modelUsage": {"opus": {"inputTokens": all, "outputTokens": all}},
+            "usage": {"input_tokens": own, "output_tokens": own}});
+        format!("{value}\n")
+    };
+    let before = orkestra_core::agent::Usage {
+        model: Some("opus".to_owned()),
+        fresh_input: 300,
+        cache_read: 0,
+        cache_write: 0,
+        output: 300,
+        cost_usd: None,
+    };
+    for (all, own) in [(3300, 3000), (3000, 3000), (40, 40), (340, 40)] {
+        let mut adapter = adapter(Kind::Claude);
+        adapter.begin(orkestra_agents::Begin { model: None, used: vec![before.clone()] });
+        let events = adapter.line(result(all, own).as_bytes());
+        let used: Vec<u64> = events
+            .iter()
+            .filter_map(|event| match event {
+                AgentEvent::Usage(usage) => Some(usage.fresh_input),
+                _ => None,
+            })
+            .collect();
+        assert_eq!(used, [own], "{all} {own}");
+    }
+}
+
 #[test]
 fn a_huge_line_is_kept_as_a_short_raw_event() {
     for kind in Kind::ALL {

@@ -166,7 +166,7 @@ impl Runs {
         let orders = self.actors.open(instance);
         let folder = attempt_folder(&self.actors.options.home, run);
         let mut adapter = adapter(kind_of(run));
-        let used = run.attempt().and_then(|attempt| attempt.used_before.clone());
+        let used = run.attempt().map(|attempt| attempt.used_before.clone()).unwrap_or_default();
         adapter.begin(Begin { model: run.model.clone(), used });
         Actor {
             id: run.id,

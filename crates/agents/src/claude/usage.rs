@@ -12,9 +12,39 @@ pub(super) struct Ledger {
     reported: HashMap<String, Usage>,
     /// The money, for results without `modelUsage`.
     reported_usd: f64,
+    /// What earlier processes reported of this conversation, until the first result shows whether
+    /// this one counts it again.
+    before: Vec<Usage>,
 }
 
 impl Ledger {
+    /// A conversation of which this much is booked already.
+    pub(super) fn after(used: Vec<Usage>) -> Self {
+        Self { before: used, ..Self::default() }
+    }
+
+    /// A process that resumes takes up the count of the one before, if that one could write it down
+    /// before it ended and none was in between; else it begins at zero. It is seen from the first
+    /// result: then each class holds what was before as well as what this result itself used.
+    fn take_up(&mut self, models: &[Usage], own: Option<&Value>) {
+        let before = std::mem::take(&mut self.before);
+        let own = |key: &str| own.and_then(|usage| number(usage, key)).unwrap_or(0);
+        let holds = |class: fn(&Usage) -> u64, key: &str| {
+            let sum = |of: &[Usage]| of.iter().map(class).fold(0, u64::saturating_add);
+            sum(models) >= sum(&before).saturating_add(own(key))
+        };
+        let goes_on = holds(|usage| usage.fresh_input, "input_tokens")
+            && holds(|usage| usage.cache_read, "cache_read_input_tokens")
+            && holds(|usage| usage.cache_write, "cache_creation_input_tokens")
+            && holds(|usage| usage.output, "output_tokens");
+        if goes_on {
+            self.reported_usd = before.iter().filter_map(|usage| usage.cost_usd).sum();
+            let named = before.into_iter();
+            self.reported =
+                named.map(|usage| (usage.model.clone().unwrap_or_default(), usage)).collect();
+        }
+    }
+
     /// One usage per model, less what an earlier result reported: `modelUsage` counts from the
     /// start of the process, and a run whose subagents end late has several results.
     pub(super) fn take(&mut self, value: &Value, model: Option<&String>) -> Vec<Usage> {
@@ -26,8 +56,12 @@ impl Ledger {
                 .into_iter()
                 .collect();
         };
+        let totals = model_usage(models);
+        if !self.before.is_empty() {
+            self.take_up(&totals, value.get("usage"));
+        }
         let mut events = Vec::new();
-        for total in model_usage(models) {
+        for total in totals {
             let key = total.model.clone().unwrap_or_default();
             let before = self.reported.insert(key, total.clone());
             let new = before.map_or(total.clone(), |before| difference(&total, &before));

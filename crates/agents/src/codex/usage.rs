@@ -17,12 +17,13 @@ pub(super) struct Ledger {
 
 impl Ledger {
     /// A thread of which this much is booked already.
-    pub(super) fn after(used: &Usage) -> Self {
+    pub(super) fn after(used: &[Usage]) -> Self {
+        let sum = |class: fn(&Usage) -> u64| used.iter().map(class).fold(0, u64::saturating_add);
         Self {
-            fresh_input: used.fresh_input,
-            cache_read: used.cache_read,
-            cache_write: used.cache_write,
-            output: used.output,
+            fresh_input: sum(|usage| usage.fresh_input),
+            cache_read: sum(|usage| usage.cache_read),
+            cache_write: sum(|usage| usage.cache_write),
+            output: sum(|usage| usage.output),
             open: BTreeSet::new(),
         }
     }

@@ -156,13 +156,13 @@ pub struct Attempt {
     /// Tokens of all classes that it used.
     #[serde(default)]
     pub tokens: u64,
-    /// The same by class, summed over its models.
+    /// The same by class, one for each model.
     #[serde(default)]
-    pub usage: Option<Usage>,
-    /// For one that goes on with a conversation: what earlier attempts reported of it. Some vendors
-    /// count from the start of a conversation.
+    pub usage: Vec<Usage>,
+    /// For one that goes on with a conversation: what earlier attempts reported of it, one for each
+    /// model. Some vendors count from the start of a conversation.
     #[serde(default)]
-    pub used_before: Option<Usage>,
+    pub used_before: Vec<Usage>,
     /// The agent's own last word.
     pub ended: Option<Ended>,
     /// How its process ended.

@@ -60,7 +60,7 @@ impl Turn<'_, '_> {
         for instruction in &mut run.instructions {
             instruction.attempt.get_or_insert(number);
         }
-        let used_before = if resume { run.used_in(&run.session_id) } else { None };
+        let used_before = if resume { run.used_in(&run.session_id) } else { Vec::new() };
         run.attempts.push(Attempt {
             number,
             instance,
@@ -73,7 +73,7 @@ impl Turn<'_, '_> {
             ended_at: None,
             events: 0,
             tokens: 0,
-            usage: None,
+            usage: Vec::new(),
             used_before,
             ended: None,
             exit: None,

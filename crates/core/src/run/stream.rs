@@ -48,7 +48,7 @@ impl Turn<'_, '_> {
                     add(&mut run.usage, usage);
                     if let Some(attempt) = run.attempts.last_mut() {
                         attempt.tokens = attempt.tokens.saturating_add(tokens_of(usage));
-                        add(&mut attempt.usage, usage);
+                        add_of_model(&mut attempt.usage, usage);
                     }
                     self.out.usage.push(usage.clone());
                 }
@@ -109,15 +109,14 @@ impl super::Run {
         self.usage.as_ref().map_or(0, tokens_of)
     }
 
-    /// What all attempts so far reported of this conversation; nothing when none did.
-    pub(super) fn used_in(&self, session_id: &str) -> Option<Usage> {
-        let mut sum = None;
-        for attempt in self.attempts.iter().filter(|attempt| attempt.session_id == session_id) {
-            if let Some(usage) = &attempt.usage {
-                add(&mut sum, usage);
-            }
+    /// What all attempts so far reported of this conversation, one for each model.
+    pub(super) fn used_in(&self, session_id: &str) -> Vec<Usage> {
+        let mut sums = Vec::new();
+        let same = |attempt: &&super::Attempt| attempt.session_id == session_id;
+        for usage in self.attempts.iter().filter(same).flat_map(|attempt| &attempt.usage) {
+            add_of_model(&mut sums, usage);
         }
-        sum
+        sums
     }
 }
 
@@ -125,6 +124,14 @@ fn tokens_of(usage: &Usage) -> u64 {
     [usage.fresh_input, usage.cache_read, usage.cache_write, usage.output]
         .into_iter()
         .fold(0, u64::saturating_add)
+}
+
+/// Adds to the sum of the same model.
+fn add_of_model(sums: &mut Vec<Usage>, usage: &Usage) {
+    match sums.iter_mut().find(|sum| sum.model == usage.model) {
+        Some(sum) => add_to(sum, usage),
+        None => sums.push(usage.clone()),
+    }
 }
 
 /// Adds up over models; a sum over several models has no model of its own.
@@ -136,6 +143,10 @@ fn add(total: &mut Option<Usage>, usage: &Usage) {
     if sum.model != usage.model {
         sum.model = None;
     }
+    add_to(sum, usage);
+}
+
+fn add_to(sum: &mut Usage, usage: &Usage) {
     sum.fresh_input = sum.fresh_input.saturating_add(usage.fresh_input);
     sum.cache_read = sum.cache_read.saturating_add(usage.cache_read);
     sum.cache_write = sum.cache_write.saturating_add(usage.cache_write);

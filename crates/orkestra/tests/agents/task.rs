@@ -98,3 +98,52 @@ fn row_055_a_report_inside_any_agents_text_becomes_an_event() {
         assert_eq!(of(&run, "milestone")[0]["progress"], 50.0);
     }
 }
+
+/// What is said to a run that is over goes on in the same conversation, and every token of both is
+/// counted once: Codex counts from the start of a conversation, the others from where they go on.
+fn is_told_more(agent: Agent) {
+    let usage = |fresh: u64| json!({"input_tokens": fresh, "output_tokens": 7});
+    let script = json!({"turns": [
+        {"match": "Write hello.txt", "usage": usage(100),
+            "blocks": [{"write": {"path": "hello.txt", "content": "hello\n"}}]},
+        {"match": "Write hello.txt", "usage": usage(200), "blocks": [{"text": "Written."}]},
+        {"match": "Add a bye", "usage": usage(1000),
+            "blocks": [{"write": {"path": "bye.txt", "content": "bye\n"}}]},
+        {"match": "Add a bye", "usage": usage(2000), "blocks": [{"text": "Added."}]},
+    ]});
+    let site = Site::new(agent, &script);
+    let id = site.begin("Write hello.txt");
+    let first = site.wait_over(&id);
+    assert_eq!(first["usage"]["fresh_input"], 300, "{}", first["usage"]);
+    site.home.ok(&["run", "tell", &id, "Add a bye to it"]);
+    let run = site.home.wait("the second end", || {
+        let run = site.home.json(&["run", "show", &id]);
+        let over = run["ended_at"].is_string() && of(&run, "ended").len() == 2;
+        over.then_some(run)
+    });
+    assert_eq!(run["state"], "verified", "{run:#}");
+    assert_eq!((&run["usage"]["fresh_input"], &run["usage"]["output"]), (&json!(3300), &json!(28)));
+    let books = site.home.json(&["usage", "--by", "run"]);
+    assert!(books.to_string().contains("3300"), "{books}");
+    let worktree = Path::new(run["worktree"].as_str().expect("a worktree"));
+    assert!(worktree.join("hello.txt").exists() && worktree.join("bye.txt").exists());
+    // The model was told both, in one conversation.
+    let sessions: std::collections::BTreeSet<String> =
+        site.requests().iter().map(|request| request["session"].to_string()).collect();
+    assert!(sessions.len() <= 1, "{sessions:?}");
+}
+
+#[test]
+fn claude_is_told_more_and_counts_every_token_once() {
+    is_told_more(Agent::Claude);
+}
+
+#[test]
+fn codex_is_told_more_and_counts_every_token_once() {
+    is_told_more(Agent::Codex);
+}
+
+#[test]
+fn gemini_is_told_more_and_counts_every_token_once() {
+    is_told_more(Agent::Gemini);
+}
