@@ -1,0 +1,198 @@
+/** Tasks: pieces of work in a queue. What the daemon sends, and each verb. */
+import {
+  type InfiniteData,
+  infiniteQueryOptions,
+  queryOptions,
+  useMutation,
+  useQueryClient,
+} from '@tanstack/react-query';
+import { get, post, query } from './client';
+import type { Run } from './model';
+
+export type TaskState =
+  | 'backlog'
+  | 'waiting'
+  | 'blocked'
+  | 'ready'
+  | 'claimed'
+  | 'running'
+  | 'reported'
+  | 'in_review'
+  | 'verified'
+  | 'refuted'
+  | 'failed'
+  | 'cancelled';
+
+export type Priority = 'low' | 'medium' | 'high' | 'critical';
+
+export const priorities: Priority[] = ['critical', 'high', 'medium', 'low'];
+
+export interface Depend {
+  task: string;
+  kind: string;
+  short?: string;
+  title?: string | null;
+  state?: TaskState | null;
+}
+
+export interface Task {
+  id: string;
+  short: string;
+  title: string;
+  prompt: string;
+  kind: string;
+  priority: Priority;
+  state: TaskState;
+  why: string | null;
+  session: string | null;
+  parent: string | null;
+  phase: string | null;
+  depends: Depend[];
+  needs: string[];
+  tags: string[];
+  evidence: string[];
+  target: string | null;
+  /** Who has to do it, if that was said. */
+  assigned: string | null;
+  /** Who has it, or had it last. */
+  agent?: string | null;
+  claim: {
+    owner: string;
+    agent: string;
+    fence: number;
+    run: string | null;
+    at: string;
+    seen_at?: string;
+    expires_at: string | null;
+  } | null;
+  tries: number;
+  tries_max: number;
+  not_before: string | null;
+  poison: boolean;
+  runs: string[];
+  result: string | null;
+  milestone: string | null;
+  merged: string | null;
+  created_by: string;
+  created_at: string;
+  updated_at: string;
+  started_at: string | null;
+  ended_at: string | null;
+  /** What its runs cost; nothing when that is not known. */
+  cost_usd?: number | null;
+  last_progress_at?: string | null;
+  checks?: { all: number; passed: number; failed: number } | null;
+  overlaps?: Overlap[];
+}
+
+/** Another task that touches the same file (soft) or the same lines (hot). */
+export interface Overlap {
+  task: string;
+  short?: string;
+  title?: string;
+  path?: string;
+  level: 'soft' | 'hot';
+}
+
+export interface CheckOutcome {
+  check: string;
+  category: string;
+  level: 'pass' | 'warning' | 'fail' | 'critical';
+  message: string;
+}
+
+export interface Checked {
+  phase: 'pre' | 'post';
+  at: string;
+  agent?: string | null;
+  results: CheckOutcome[];
+}
+
+export interface TaskDetail extends Task {
+  dependents: { id: string; short?: string; title: string; state: TaskState; kind?: string }[];
+  children?: { id: string; short?: string; title: string; state: TaskState }[];
+  runs_detail?: Run[];
+  cli: string;
+}
+
+export interface TaskPage {
+  tasks: Task[];
+  next: string | null;
+  counts?: Partial<Record<TaskState, number>>;
+}
+
+export interface TaskFilter {
+  session?: string;
+  agent?: string;
+}
+
+const api = '/api/v1/tasks';
+const one = (id: string) => `${api}/${encodeURIComponent(id)}`;
+export const TASKS_PER_PAGE = 100;
+
+export type TaskData = InfiniteData<TaskPage, string | null>;
+
+/** The tasks of one column of the board. */
+export const tasksQuery = (states: TaskState[], filter: TaskFilter) =>
+  infiniteQueryOptions({
+    queryKey: ['tasks', states.join(','), filter],
+    queryFn: ({ signal, pageParam }) =>
+      get<TaskPage>(
+        `${api}${query({ state: states.join(','), ...filter, limit: TASKS_PER_PAGE, after: pageParam })}`,
+        signal,
+      ),
+    initialPageParam: null as string | null,
+    getNextPageParam: (page: TaskPage) => page.next ?? undefined,
+  });
+
+export const taskQuery = (id: string) =>
+  queryOptions({
+    queryKey: ['task', id],
+    queryFn: ({ signal }) => get<TaskDetail>(one(id), signal),
+  });
+
+export type TaskVerb =
+  | 'edit'
+  | 'assign'
+  | 'retry'
+  | 'cancel'
+  | 'shelve'
+  | 'unshelve'
+  | 'handover'
+  | 'verify';
+
+export interface TaskChange {
+  id: string;
+  verb: TaskVerb;
+  body?: unknown;
+}
+
+export function useTaskVerb() {
+  const client = useQueryClient();
+  return useMutation({
+    mutationFn: ({ id, verb, body }: TaskChange) => post<Task>(`${one(id)}/${verb}`, body),
+    onSettled: (_data, _error, { id }) => {
+      void client.invalidateQueries({ queryKey: ['tasks'] });
+      void client.invalidateQueries({ queryKey: ['task', id] });
+    },
+  });
+}
+
+export interface NewTask {
+  title: string;
+  prompt: string;
+  kind?: string;
+  priority?: Priority;
+  agent?: string;
+  target?: string;
+  depends?: Depend[];
+  evidence?: string[];
+}
+
+export function useNewTask() {
+  const client = useQueryClient();
+  return useMutation({
+    mutationFn: (task: NewTask) => post<Task>(api, task),
+    onSuccess: () => client.invalidateQueries({ queryKey: ['tasks'] }),
+  });
+}
