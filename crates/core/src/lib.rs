@@ -28,3 +28,4 @@ pub mod signal;
 pub mod span;
 pub mod summary;
 pub mod unit;
+pub mod vote;

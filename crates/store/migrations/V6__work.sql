@@ -86,3 +86,35 @@ CREATE TABLE snapshot (
     body     TEXT NOT NULL
 ) STRICT, WITHOUT ROWID;
 CREATE INDEX snapshot_reversed ON snapshot (reversed);
+
+-- Votes. A ballot is written once: no code replaces or removes one.
+CREATE TABLE vote (
+    id          BLOB    PRIMARY KEY,
+    reversed    TEXT    NOT NULL,
+    state       TEXT    NOT NULL,
+    outcome     TEXT,
+    decided     INTEGER NOT NULL,
+    asks        INTEGER NOT NULL,
+    request_key TEXT    UNIQUE,
+    task        BLOB,
+    session     BLOB,
+    body        TEXT    NOT NULL,
+    updated_at  INTEGER NOT NULL
+) STRICT, WITHOUT ROWID;
+CREATE INDEX vote_reversed ON vote (reversed);
+CREATE INDEX vote_open     ON vote (id)          WHERE state <> 'closed';
+CREATE INDEX vote_asks     ON vote (id)          WHERE asks = 1;
+CREATE INDEX vote_decided  ON vote (id)          WHERE decided = 1;
+CREATE INDEX vote_task     ON vote (task, id)    WHERE task    IS NOT NULL;
+CREATE INDEX vote_session  ON vote (session, id) WHERE session IS NOT NULL;
+
+CREATE TABLE ballot (
+    vote   BLOB    NOT NULL REFERENCES vote (id),
+    number INTEGER NOT NULL,
+    round  INTEGER NOT NULL,
+    voter  TEXT    NOT NULL,
+    hash   TEXT    NOT NULL,
+    body   TEXT    NOT NULL,
+    PRIMARY KEY (vote, number),
+    UNIQUE (vote, round, voter)
+) STRICT, WITHOUT ROWID;

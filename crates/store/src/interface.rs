@@ -28,6 +28,7 @@ use crate::sample::{ReadSamples, WriteSamples};
 use crate::snapshot::{ReadSnapshots, WriteSnapshots};
 use crate::unit::{ReadUnits, WriteUnits};
 use crate::usage::{ReadUsage, WriteUsage};
+use crate::vote::{ReadVotes, WriteVotes};
 use rusqlite::Connection;
 
 /// One consistent view of everything committed (inside a command: and of its own writes).
@@ -54,6 +55,7 @@ pub trait Read:
     + ReadNotices
     + ReadHealings
     + ReadSnapshots
+    + ReadVotes
 {
 }
 
@@ -82,6 +84,7 @@ pub trait Write:
     + WriteNotices
     + WriteHealings
     + WriteSnapshots
+    + WriteVotes
 {
 }
 

@@ -48,6 +48,7 @@ mod suffix;
 mod unit;
 mod usage;
 mod value;
+mod vote;
 mod writer;
 
 pub use agent_state::{AgentStateRow, ReadAgentStates, WriteAgentStates};
@@ -87,4 +88,5 @@ pub use unit::{ReadUnits, UnitRow, WriteUnits};
 pub use usage::{
     ReadUsage, Spent, Tokens, UsageBy, UsageFilter, UsageGroup, UsageRow, UsageSum, WriteUsage,
 };
+pub use vote::{BallotRow, ReadVotes, VoteRow, VotesIn, WriteVotes};
 pub use writer::{Clock, Ids, OnFull};

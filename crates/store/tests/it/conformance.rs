@@ -6,6 +6,7 @@ mod job;
 mod money;
 mod routing;
 mod sample;
+mod vote;
 
 use crate::home::{Home, big, caused, draft};
 use jiff::{Timestamp, ToSpan};
@@ -22,7 +23,7 @@ type Case = fn(&Store);
 
 /// Runs every case on a fresh store of the back end.
 pub(crate) fn conformance(open: impl Fn() -> Store) {
-    let cases: [(&str, Case); 22] = [
+    let cases: [(&str, Case); 23] = [
         ("an empty journal", empty),
         ("append and read back", append),
         ("filters", filters),
@@ -45,6 +46,7 @@ pub(crate) fn conformance(open: impl Fn() -> Store) {
         ("alerts", alerts),
         ("approvals", approval::approvals),
         ("routing", routing::routing),
+        ("votes", vote::votes),
     ];
     for (name, case) in cases {
         eprintln!("conformance: {name}");
