@@ -29,7 +29,9 @@ pub use record::{Judged, Record, Stats, records};
 pub use rule::{
     Method, Quorum, ROUNDS_MAX, Remedy, Rule, Share, ShareError, TieBreak, Weight, WeightError,
 };
-pub use tally::{Broken, Cast, Count, Eliminated, Elimination, LOTS, Outcome, RoundCount, Score, Tally};
+pub use tally::{
+    Broken, Cast, Count, Eliminated, Elimination, LOTS, Outcome, RoundCount, Score, Tally,
+};
 pub use weighted::{Level, accuracy, domains, of_domain, of_record};
 
 use crate::event::EventRef;

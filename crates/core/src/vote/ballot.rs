@@ -211,7 +211,10 @@ pub fn faults(
         if ballot.own_hash() != ballot.hash {
             tell(place, format!("the ballot of {} was changed", ballot.voter));
         } else if ballot.before != before {
-            tell(place, format!("the ballot of {} does not follow the one before it", ballot.voter));
+            tell(
+                place,
+                format!("the ballot of {} does not follow the one before it", ballot.voter),
+            );
         }
         if let Some(seen) = cast.iter().find(|seen| seen.number == ballot.number)
             && seen.hash != ballot.hash

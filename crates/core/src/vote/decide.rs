@@ -465,7 +465,10 @@ impl Turn<'_> {
 
     fn end_round_if_complete(&mut self) {
         let vetoed = self.vote.rule.security
-            && self.ballots.iter().any(|one| one.says == Says::Veto && one.round == self.vote.round);
+            && self
+                .ballots
+                .iter()
+                .any(|one| one.says == Says::Veto && one.round == self.vote.round);
         if vetoed || self.vote.waits_for(&self.ballots).next().is_none() {
             self.end_round("complete", false);
         }
@@ -594,8 +597,11 @@ impl Turn<'_> {
         if self.vote.rule.on_deadlock.contains(&Remedy::Person)
             || self.vote.rule.tie_break.contains(&super::TieBreak::Person)
         {
-            self.tell("vote.escalated", json!({"asks": question,
-                "question": short(&self.vote.question)}));
+            self.tell(
+                "vote.escalated",
+                json!({"asks": question,
+                "question": short(&self.vote.question)}),
+            );
             self.vote.asks = Some(question);
         }
     }

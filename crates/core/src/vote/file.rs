@@ -108,9 +108,8 @@ fn amount(value: &Value, place: &str) -> Read<String> {
 }
 
 fn only(known: &[&str], also: &[&str], map: &Map<String, Value>, place: &str) -> Read<()> {
-    let strange = map.keys().find(|key| {
-        !known.contains(&key.as_str()) && !also.contains(&key.as_str())
-    });
+    let strange =
+        map.keys().find(|key| !known.contains(&key.as_str()) && !also.contains(&key.as_str()));
     match strange {
         None => Ok(()),
         Some(key) => {
@@ -348,7 +347,9 @@ fn electorate(
             (Some(weight), _) => *weight,
             (None, Some(domain)) => match of_domain(domain, &voter, None) {
                 Some(weight) => weight,
-                None => return wrong("domain", format!("{domain:?} is not in the table of weights")),
+                None => {
+                    return wrong("domain", format!("{domain:?} is not in the table of weights"));
+                }
             },
             (None, None) => Weight::ONE,
         };
@@ -365,16 +366,19 @@ fn rule(map: &Map<String, Value>, electorate: usize, notes: &mut Vec<String>) ->
             let text = name(value, "method")?;
             match Method::parse(&text) {
                 Some(method) => method,
-                None => return wrong("method", format!("{text:?} is not known; there are {words}")),
+                None => {
+                    return wrong("method", format!("{text:?} is not known; there are {words}"));
+                }
             }
         }
     };
     let mut rule = Rule::of(method);
     if let Some(value) = given(map, "threshold") {
         let text = amount(value, "threshold")?;
-        let share: Share = text
-            .parse()
-            .map_err(|error: super::ShareError| FileError { place: "threshold".into(), what: error.to_string() })?;
+        let share: Share = text.parse().map_err(|error: super::ShareError| FileError {
+            place: "threshold".into(),
+            what: error.to_string(),
+        })?;
         if method.threshold().is_some() {
             rule.threshold = Some(share);
         } else {

@@ -185,8 +185,10 @@ pub fn mediate(vote: &Vote, ballots: &[Ballot], ethics: &str) -> String {
             }
         }
     }
-    let keeps: Vec<String> =
-        best.iter().map(|id| format!("{}: [\"a point that it keeps\"]", Value::from(id.as_str()))).collect();
+    let keeps: Vec<String> = best
+        .iter()
+        .map(|id| format!("{}: [\"a point that it keeps\"]", Value::from(id.as_str())))
+        .collect();
     let _ = writeln!(
         text,
         "\n# ANSWER\n\nAnswer with one JSON object and nothing else. Name for each side what your \

@@ -436,7 +436,9 @@ impl Rule {
         }
         let needed = self.quorum.needed(electorate as u64);
         if needed > electorate as u64 {
-            return Some(format!("{needed} voters can never take part, for there are {electorate}"));
+            return Some(format!(
+                "{needed} voters can never take part, for there are {electorate}"
+            ));
         }
         None
     }

@@ -243,7 +243,8 @@ impl Count<'_> {
     fn apply(&self, choices: &[(&str, Vec<usize>)], tally: &mut Tally) {
         let mut tied = Vec::new();
         if self.rule.method == Method::Ranked {
-            let rankings: Vec<Vec<usize>> = choices.iter().map(|(_, named)| named.clone()).collect();
+            let rankings: Vec<Vec<usize>> =
+                choices.iter().map(|(_, named)| named.clone()).collect();
             let (ended, rounds) = ranked::count(self.options, &rankings);
             tally.rounds = rounds;
             match ended {
@@ -262,7 +263,8 @@ impl Count<'_> {
             }
             [winner] => self.won(*winner, choices, tally),
             several => {
-                tally.tied = several.iter().filter_map(|at| self.options.get(*at).cloned()).collect();
+                tally.tied =
+                    several.iter().filter_map(|at| self.options.get(*at).cloned()).collect();
                 match self.broken(several, choices) {
                     Some((winner, broken)) => {
                         tally.tie_break = Some(broken);
@@ -313,9 +315,10 @@ impl Count<'_> {
 
     fn missed(&self, tally: &Tally) -> String {
         let weighted = self.rule.method == Method::Weighted;
-        let best = tally.scores.iter().max_by_key(|score| {
-            if weighted { score.weight.in_micros() } else { score.votes }
-        });
+        let best = tally
+            .scores
+            .iter()
+            .max_by_key(|score| if weighted { score.weight.in_micros() } else { score.votes });
         let Some(best) = best else { return "there is no option".to_owned() };
         let needs = self.rule.in_words();
         if weighted {

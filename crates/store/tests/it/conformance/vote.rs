@@ -1,8 +1,8 @@
 //! Votes and ballots.
 
+use jiff::Timestamp;
 use orkestra_core::id::{SessionId, VoteId};
 use orkestra_store::{BallotRow, Error, Store, VoteRow, VotesIn};
-use jiff::Timestamp;
 use uuid::Uuid;
 
 fn row(number: u128, state: &str) -> VoteRow {
