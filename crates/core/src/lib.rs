@@ -27,5 +27,6 @@ pub mod secret;
 pub mod signal;
 pub mod span;
 pub mod summary;
+pub mod task;
 pub mod unit;
 pub mod vote;

@@ -49,6 +49,9 @@ pub enum Error {
     /// What was asked for makes no sense with this run now; it says why and what would.
     #[error("{0}")]
     RunRefused(String),
+    /// What was asked for makes no sense with this task now, or there is no such task.
+    #[error(transparent)]
+    RefusedTask(#[from] orkestra_core::task::Refusal),
     /// No such run.
     #[error("there is no run {0}")]
     UnknownRun(String),

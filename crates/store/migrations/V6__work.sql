@@ -117,4 +117,43 @@ CREATE TABLE ballot (
     body   TEXT    NOT NULL,
     PRIMARY KEY (vote, number),
     UNIQUE (vote, round, voter)
+-- Tasks. `rank` is the priority, `assigned` the agent that has to do it (or nothing). `due_at` is when a
+-- task has to be looked at by itself; what may be claimed now has none.
+CREATE TABLE task (
+    id          BLOB PRIMARY KEY,
+    reversed    TEXT    NOT NULL,
+    state       TEXT    NOT NULL,
+    rank        INTEGER NOT NULL,
+    session     BLOB,
+    parent      BLOB,
+    pattern     BLOB,
+    assigned    TEXT    NOT NULL DEFAULT '',
+    due_at      INTEGER,
+    request_key TEXT UNIQUE,
+    body        TEXT    NOT NULL,
+    created_at  INTEGER NOT NULL,
+    updated_at  INTEGER NOT NULL
+) STRICT;
+CREATE INDEX task_reversed ON task (reversed);
+CREATE INDEX task_state    ON task (state, id);
+CREATE INDEX task_queue    ON task (assigned, rank DESC, id) WHERE state = 'ready' AND due_at IS NULL;
+CREATE INDEX task_due      ON task (due_at)      WHERE due_at  IS NOT NULL;
+CREATE INDEX task_session  ON task (session, id) WHERE session IS NOT NULL;
+CREATE INDEX task_parent   ON task (parent, id)  WHERE parent  IS NOT NULL;
+CREATE INDEX task_pattern  ON task (pattern, id) WHERE pattern IS NOT NULL;
+
+-- Both directions: what a task depends on, and what depends on it.
+CREATE TABLE task_dependency (
+    task     BLOB NOT NULL,
+    on_task  BLOB NOT NULL,
+    kind     TEXT NOT NULL,
+    PRIMARY KEY (task, on_task)
+) STRICT, WITHOUT ROWID;
+CREATE INDEX task_dependency_on ON task_dependency (on_task, task);
+
+-- A decision that depends on a set of rows names a guard: on a back end with several writers two such
+-- decisions wait for each other here.
+CREATE TABLE guard (
+    name TEXT PRIMARY KEY,
+    turn INTEGER NOT NULL
 ) STRICT, WITHOUT ROWID;

@@ -26,6 +26,7 @@ use crate::routing::{ReadRouting, WriteRouting};
 use crate::run::{ReadRuns, WriteRuns};
 use crate::sample::{ReadSamples, WriteSamples};
 use crate::snapshot::{ReadSnapshots, WriteSnapshots};
+use crate::task::{ReadTasks, WriteTasks};
 use crate::unit::{ReadUnits, WriteUnits};
 use crate::usage::{ReadUsage, WriteUsage};
 use crate::vote::{ReadVotes, WriteVotes};
@@ -56,6 +57,7 @@ pub trait Read:
     + ReadHealings
     + ReadSnapshots
     + ReadVotes
+    + ReadTasks
 {
 }
 
@@ -85,6 +87,7 @@ pub trait Write:
     + WriteHealings
     + WriteSnapshots
     + WriteVotes
+    + WriteTasks
 {
 }
 

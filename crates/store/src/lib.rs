@@ -45,6 +45,7 @@ mod seal;
 mod snapshot;
 mod store;
 mod suffix;
+mod task;
 mod unit;
 mod usage;
 mod value;
@@ -84,6 +85,7 @@ pub use run::{ReadRuns, RunRow, WriteRuns};
 pub use sample::{ReadSamples, SampleRow, WriteSamples};
 pub use snapshot::{ReadSnapshots, SnapshotRow, WriteSnapshots};
 pub use store::{Committed, Options, Place, Store};
+pub use task::{QueuePlace, ReadTasks, TaskFilter, TaskRow, WriteTasks};
 pub use unit::{ReadUnits, UnitRow, WriteUnits};
 pub use usage::{
     ReadUsage, Spent, Tokens, UsageBy, UsageFilter, UsageGroup, UsageRow, UsageSum, WriteUsage,
