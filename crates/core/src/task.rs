@@ -21,7 +21,7 @@ pub use create::{NewDepend, NewTask, On, create};
 pub use decide::{Ctx, Decision, Edit, TaskInput};
 pub use depend::{Depend, DependKind, Other, Others, Standing, cycle, standing};
 pub use refusal::Refusal;
-pub use rules::{Breaker, Retry, Rules};
+pub use rules::{Retry, Rules};
 
 use crate::event::EventRef;
 use crate::id::{RunId, SessionId, TaskId};

@@ -6,6 +6,7 @@ mod budget;
 mod evidence;
 mod job;
 mod run;
+mod task;
 
 use orkestra_core::event::Event;
 use orkestra_core::span::Span;
@@ -72,6 +73,7 @@ pub fn sentence(event: &Event) -> String {
             approval::sentence(event, body)
         }
         kind if kind.starts_with("agent.") => agent::sentence(event, body),
+        kind if kind.starts_with("task.") => task::sentence(event, body),
         kind if kind.starts_with("issue.") => budget::issue(event, body),
         kind if kind.starts_with("budget.") => budget::sentence(event, body),
         kind if kind.starts_with("effect.") => effect_sentence(kind, body),

@@ -59,7 +59,7 @@ impl By {
 
 /// Who looks for something to do.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Wanted {
+pub struct ClaimNext {
     /// Who.
     pub by: Claimant,
     /// What it is able to do; a task that needs something else is passed over.
@@ -114,10 +114,7 @@ fn put(tx: &mut dyn Write, decision: &mut Decision, was: Option<&Task>) -> Resul
 }
 
 /// The tasks with these ids, as those that depend on them see them; what is not there is left out.
-fn others(
-    read: &dyn Read,
-    ids: impl IntoIterator<Item = TaskId>,
-) -> Result<Others, StoreError> {
+fn others(read: &dyn Read, ids: impl IntoIterator<Item = TaskId>) -> Result<Others, StoreError> {
     let mut others = Others::new();
     for id in ids {
         if let std::collections::btree_map::Entry::Vacant(place) = others.entry(id)
@@ -262,7 +259,7 @@ fn path_back(
 ) -> Result<Option<Vec<String>>, StoreError> {
     let path = task::cycle(task.id, |id| {
         if id == task.id {
-            return Ok(on.to_vec());
+            return Ok::<_, StoreError>(on.to_vec());
         }
         Ok(read.dependencies(id)?.into_iter().map(|(on, _)| on).collect())
     })?;
@@ -278,7 +275,7 @@ fn path_back(
 /// priority and then as asked for. Nothing when none does.
 pub(crate) fn claim_next(
     tx: &mut dyn Write,
-    wanted: &Wanted,
+    wanted: &ClaimNext,
     by: &By,
 ) -> Result<Option<Task>, StoreError> {
     release_due(tx, by)?;
@@ -298,7 +295,7 @@ pub(crate) fn claim_next(
 fn first_fit(
     read: &dyn Read,
     assigned: Option<&str>,
-    wanted: &Wanted,
+    wanted: &ClaimNext,
 ) -> Result<Option<Task>, StoreError> {
     let (mut after, mut looked) = (None, 0);
     // The first is nearly always the one.
@@ -399,9 +396,7 @@ impl Handle {
     async fn task_command<T: Send + 'static>(
         &self,
         actor: &str,
-        command: impl Fn(&mut dyn Write, &By) -> Result<Result<T, Refusal>, StoreError>
-        + Send
-        + 'static,
+        command: impl Fn(&mut dyn Write, &By) -> Result<Result<T, Refusal>, StoreError> + Send + 'static,
     ) -> Result<T, Error> {
         let by = self.by(actor);
         let written = self.store.write(move |tx| command(tx, &by)).await.map_err(refused)?;
@@ -414,9 +409,9 @@ impl Handle {
     /// What is wrong with it; a full disk.
     pub async fn create_task(&self, new: NewTask, actor: &str) -> Result<Task, Error> {
         let made = self.create_tasks(vec![new], actor).await?;
-        made.into_iter().next().ok_or_else(|| {
-            Error::RefusedTask(Refusal::Invalid("no task was asked for".to_owned()))
-        })
+        made.into_iter()
+            .next()
+            .ok_or_else(|| Error::RefusedTask(Refusal::Invalid("no task was asked for".to_owned())))
     }
 
     /// Makes tasks, which may depend on each other by their keys: all of them or none.
@@ -444,7 +439,7 @@ impl Handle {
     ///
     /// # Errors
     /// The store cannot be written.
-    pub async fn claim_next(&self, wanted: Wanted, actor: &str) -> Result<Option<Task>, Error> {
+    pub async fn claim_next(&self, wanted: ClaimNext, actor: &str) -> Result<Option<Task>, Error> {
         self.task_command(actor, move |tx, by| claim_next(tx, &wanted, by).map(Ok)).await
     }
 

@@ -8,6 +8,7 @@ use orkestra_core::gate::Policy;
 use orkestra_core::health::Thresholds;
 use orkestra_core::sandbox::SandboxSpec;
 use orkestra_core::span::Span;
+use orkestra_core::task::Rules;
 use std::collections::BTreeMap;
 
 /// Thresholds and whatever else belongs to keeping house.
@@ -29,6 +30,8 @@ pub struct Upkeep {
     pub gate: Policy,
     /// The sandbox of agents that are not in the configuration.
     pub sandbox: SandboxSpec,
+    /// How tasks are given out and tried again.
+    pub tasks: Rules,
 }
 
 /// How long things are kept; without a time for ever.

@@ -1,10 +1,10 @@
 //! What the configuration says about tasks (`tasks:`).
 
+use crate::breaker;
 use crate::span::Span;
-use serde::{Deserialize, Serialize};
 
 /// How tasks are given out and tried again.
-#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Rules {
     /// Whether ready tasks are given to agents by themselves.
     pub auto: bool,
@@ -17,11 +17,11 @@ pub struct Rules {
     /// A run of a task of which nothing was heard for so long is stuck.
     pub stuck_after: Span,
     /// When an agent gets no more tasks for a while.
-    pub breaker: Breaker,
+    pub breaker: breaker::Limits,
 }
 
 /// How attempts that went wrong are repeated.
-#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Retry {
     /// So many attempts may go wrong, all in all.
     pub tries: u32,
@@ -33,15 +33,6 @@ pub struct Retry {
     pub max: Span,
 }
 
-/// When an agent gets no more tasks for a while (MISSION 2.5).
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Breaker {
-    /// After so many failures in a row.
-    pub failures: u32,
-    /// For so long; then one task tries it.
-    pub open_for: Span,
-}
-
 impl Default for Rules {
     fn default() -> Self {
         Self {
@@ -50,7 +41,7 @@ impl Default for Rules {
             lease: Span::from_secs(3_600),
             retry: Retry::default(),
             stuck_after: Span::from_secs(3_600),
-            breaker: Breaker::default(),
+            breaker: breaker::Limits::default(),
         }
     }
 }
@@ -58,12 +49,6 @@ impl Default for Rules {
 impl Default for Retry {
     fn default() -> Self {
         Self { tries: 3, initial: Span::from_secs(60), factor: 2.0, max: Span::from_secs(3_600) }
-    }
-}
-
-impl Default for Breaker {
-    fn default() -> Self {
-        Self { failures: 3, open_for: Span::from_secs(300) }
     }
 }
 
