@@ -38,6 +38,8 @@ pub(crate) enum Code {
     Refuted = 13,
     /// The run waits for a person.
     NeedsPerson = 14,
+    /// The worker's claim on a task is lost.
+    ClaimLost = 15,
 }
 
 impl From<Code> for ExitCode {
@@ -111,6 +113,9 @@ impl From<client::Error> for Failure {
                     | "ORK-0801" | "ORK-0803" | "ORK-0805" | "ORK-0902" | "ORK-0903"
                     | "ORK-0904" | "ORK-0906" | "ORK-0503" => Code::Refused,
                     "ORK-0401" => Code::Configuration,
+                    "ORK-1001" => Code::NotFound,
+                    "ORK-1002" | "ORK-1004" | "ORK-1005" => Code::Refused,
+                    "ORK-1003" => Code::ClaimLost,
                     _ => Code::Failure,
                 };
                 let mut message = format!("{} ({})", problem.detail, problem.code);

@@ -40,6 +40,11 @@ pub const CODES: &[(&str, &str)] = &[
     ("ORK-0904", "The approval cannot reach that far"),
     ("ORK-0905", "No such rule"),
     ("ORK-0906", "Not the token of a run that goes on"),
+    ("ORK-1001", "No such task"),
+    ("ORK-1002", "It cannot be done with this task now"),
+    ("ORK-1003", "The claim is lost"),
+    ("ORK-1004", "The dependencies of the task make no sense"),
+    ("ORK-1005", "The task makes no sense"),
 ];
 
 /// An error as clients get it.
@@ -153,6 +158,7 @@ impl From<orkestra_engine::Error> for Problem {
                 .hint(format!("orkestra agent resume {agent} lets it go on.")),
             Error::OverBudget(_) => Self::new(StatusCode::CONFLICT, "ORK-0803", detail)
                 .hint("orkestra budget list shows all budgets; orkestra budget override NAME lets go on for a time."),
+            Error::RefusedTask(refusal) => crate::routes::task::problem(&refusal),
             Error::RunRefused(_) => Self::new(StatusCode::CONFLICT, "ORK-0503", detail),
             Error::UnknownRun(_) => Self::new(StatusCode::NOT_FOUND, "ORK-0502", detail)
                 .hint("orkestra run list shows the runs."),

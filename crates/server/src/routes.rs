@@ -21,6 +21,7 @@ mod money;
 mod run;
 mod sample;
 mod secret;
+mod task;
 mod unit;
 
 use crate::listen::App;
