@@ -21,7 +21,7 @@ mod money;
 mod run;
 mod sample;
 mod secret;
-mod task;
+pub(crate) mod task;
 mod unit;
 
 use crate::listen::App;
