@@ -6,6 +6,7 @@ pub(crate) mod job;
 pub(crate) mod money;
 pub(crate) mod run;
 pub(crate) mod sandbox;
+pub(crate) mod task;
 pub(crate) mod telemetry;
 mod unit;
 pub(crate) mod upkeep;
@@ -224,6 +225,13 @@ pub(crate) const ROOT: Section = Section {
             default: "",
             example: "{ disk_warning: 20GB }",
             doc: "From where on a figure of the health report is too high or too low.",
+        },
+        Key {
+            name: "tasks",
+            ty: Sub(&task::TASKS),
+            default: "",
+            example: "{ running_max: 3 }",
+            doc: "How tasks are given out and tried again.",
         },
         Key {
             name: "gate",

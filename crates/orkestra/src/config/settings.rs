@@ -6,6 +6,7 @@ mod hooks;
 mod job;
 mod money;
 mod sandbox;
+mod task;
 mod telemetry;
 mod upkeep;
 

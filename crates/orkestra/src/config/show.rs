@@ -12,6 +12,7 @@ use orkestra_core::job::schedule::Schedule;
 use orkestra_core::job::spec::{Action, JobSpec};
 use orkestra_core::run::LimitsSpec;
 use orkestra_core::span::Span;
+use orkestra_core::task::Rules;
 use orkestra_core::unit::probe::Probe;
 use orkestra_core::unit::spec::UnitSpec;
 use orkestra_engine::{GitHubSpec, Money, Retention};
@@ -43,6 +44,7 @@ pub(crate) fn values(settings: &Settings) -> Value {
         "retention": retention(&settings.upkeep.retention),
         "approvals": { "expire": settings.upkeep.approvals_expire },
         "health": thresholds(&settings.upkeep.thresholds),
+        "tasks": tasks(&settings.upkeep.tasks),
         "gate": gate(&settings.upkeep.gate),
         "telemetry": {
             "otlp": settings.telemetry.otlp.as_deref().unwrap_or("none"),
@@ -229,6 +231,26 @@ fn github(spec: Option<&GitHubSpec>) -> Value {
         "agent": spec.agent,
         "target": spec.target,
         "every": spec.every,
+    })
+}
+
+fn tasks(rules: &Rules) -> Value {
+    let number = |number: u32| if number == u32::MAX { json!("none") } else { json!(number) };
+    json!({
+        "auto": rules.auto,
+        "running_max": number(rules.running_max),
+        "lease": rules.lease,
+        "retry": {
+            "tries": number(rules.retry.tries),
+            "initial": rules.retry.initial,
+            "factor": self::number(rules.retry.factor),
+            "max": rules.retry.max,
+        },
+        "stuck_after": rules.stuck_after,
+        "breaker": {
+            "failures": number(rules.breaker.failures),
+            "open_for": Span::from_ms(rules.breaker.open_ms),
+        },
     })
 }
 

@@ -24,6 +24,7 @@ pub(super) fn read(top: &Fields<'_>, sandbox: SandboxSpec, reader: &mut Reader) 
         approvals_expire: Some(approvals_expire(top, reader)),
         gate: super::gate::read(top, reader),
         sandbox,
+        tasks: super::task::read(top, reader),
     }
 }
 
