@@ -79,13 +79,7 @@ pub(crate) const RETRY: Section = Section {
             example: "3",
             doc: "Each wait is so many times the one before.",
         },
-        Key {
-            name: "max",
-            ty: Span,
-            default: "1h",
-            example: "10m",
-            doc: "No wait is longer.",
-        },
+        Key { name: "max", ty: Span, default: "1h", example: "10m", doc: "No wait is longer." },
     ],
 };
 
