@@ -20,6 +20,7 @@ pub mod issue;
 pub mod job;
 pub mod money;
 pub mod prompt;
+pub mod review;
 pub mod routing;
 pub mod run;
 pub mod sandbox;

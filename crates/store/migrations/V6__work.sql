@@ -5,6 +5,27 @@ ALTER TABLE run ADD COLUMN session BLOB;
 CREATE INDEX run_task    ON run (task, id)    WHERE task    IS NOT NULL;
 CREATE INDEX run_session ON run (session, id) WHERE session IS NOT NULL;
 
+-- Reviews: what others say of an agent's work. `due_at` is when time alone brings something.
+CREATE TABLE review (
+    id         BLOB    PRIMARY KEY,
+    reversed   TEXT    NOT NULL,
+    key        TEXT    NOT NULL UNIQUE,
+    state      TEXT    NOT NULL,
+    kind       TEXT    NOT NULL,
+    run        BLOB    NOT NULL,
+    task       BLOB,
+    session    BLOB,
+    due_at     INTEGER,
+    body       TEXT    NOT NULL,
+    created_at INTEGER NOT NULL,
+    updated_at INTEGER NOT NULL
+) STRICT, WITHOUT ROWID;
+CREATE INDEX review_reversed ON review (reversed);
+CREATE INDEX review_state    ON review (state, id)   WHERE state <> 'closed';
+CREATE INDEX review_run      ON review (run, id);
+CREATE INDEX review_task     ON review (task, id)    WHERE task    IS NOT NULL;
+CREATE INDEX review_session  ON review (session, id) WHERE session IS NOT NULL;
+
 -- Routing: breakers of agents, how their runs at tasks ended, who was chosen and why, and the
 -- milestones of sessions that were announced.
 CREATE TABLE breaker (agent TEXT PRIMARY KEY, body TEXT NOT NULL) STRICT, WITHOUT ROWID;

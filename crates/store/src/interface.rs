@@ -22,6 +22,7 @@ use crate::journal::{Head, ReadJournal, WriteJournal, read_head};
 use crate::login::{ReadLogins, WriteLogins};
 use crate::meta::{ReadMeta, WriteMeta};
 use crate::notice::{ReadNotices, WriteNotices};
+use crate::review::{ReadReviews, WriteReviews};
 use crate::routing::{ReadRouting, WriteRouting};
 use crate::run::{ReadRuns, WriteRuns};
 use crate::sample::{ReadSamples, WriteSamples};
@@ -52,6 +53,7 @@ pub trait Read:
     + ReadBudgets
     + ReadCalls
     + ReadIssues
+    + ReadReviews
     + ReadApprovals
     + ReadNotices
     + ReadHealings
@@ -82,6 +84,7 @@ pub trait Write:
     + WriteBudgets
     + WriteCalls
     + WriteIssues
+    + WriteReviews
     + WriteApprovals
     + WriteNotices
     + WriteHealings

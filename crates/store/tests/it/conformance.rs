@@ -4,6 +4,7 @@ mod approval;
 mod effect;
 mod job;
 mod money;
+mod review;
 mod routing;
 mod sample;
 mod vote;
@@ -45,6 +46,7 @@ pub(crate) fn conformance(open: impl Fn() -> Store) {
         ("samples", sample::samples),
         ("alerts", alerts),
         ("approvals", approval::approvals),
+        ("reviews", review::reviews),
         ("routing", routing::routing),
         ("votes", vote::votes),
     ];
