@@ -41,6 +41,8 @@ pub enum Topic {
     Review,
     /// A question that is decided by a rule.
     Vote,
+    /// Work that is put into a branch.
+    Merge,
 }
 
 impl Topic {
@@ -63,6 +65,7 @@ impl Topic {
             Self::Session => "session",
             Self::Review => "review",
             Self::Vote => "vote",
+            Self::Merge => "merge",
         }
     }
 
@@ -85,6 +88,7 @@ impl Topic {
             Self::Session,
             Self::Review,
             Self::Vote,
+            Self::Merge,
         ]
         .into_iter()
         .find(|topic| topic.as_str() == text)

@@ -107,6 +107,10 @@ typed_id!(
     SnapshotId
 );
 typed_id!(
+    /// One piece of work that is put into a branch.
+    MergeId
+);
+typed_id!(
     /// The machine that wrote an event.
     NodeId
 );

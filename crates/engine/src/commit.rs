@@ -296,7 +296,8 @@ impl Batch {
                 | Topic::Task
                 | Topic::Session
                 | Topic::Review
-                | Topic::Vote => {}
+                | Topic::Vote
+                | Topic::Merge => {}
             }
         }
         for usage in &self.usage {

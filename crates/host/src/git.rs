@@ -2,8 +2,8 @@
 
 mod checkout;
 
-pub(crate) use checkout::patch_between;
 pub use checkout::{Checkout, Identity};
+pub(crate) use checkout::{patch_between, quiet};
 
 use std::ffi::OsStr;
 use std::path::{Path, PathBuf};

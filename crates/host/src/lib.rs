@@ -28,6 +28,7 @@ pub mod limits;
 mod lock;
 pub mod machine;
 pub mod memory;
+pub mod merge;
 pub mod output;
 pub mod own_log;
 pub mod probe;

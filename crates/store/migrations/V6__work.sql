@@ -178,3 +178,32 @@ CREATE TABLE guard (
     name TEXT PRIMARY KEY,
     turn INTEGER NOT NULL
 ) STRICT, WITHOUT ROWID;
+
+-- Work that is put into a branch.
+CREATE TABLE merge (
+    id         BLOB    PRIMARY KEY,
+    reversed   TEXT    NOT NULL,
+    run        BLOB,
+    task       BLOB,
+    session    BLOB,
+    target     TEXT    NOT NULL,
+    branch     TEXT    NOT NULL, -- into which
+    state      TEXT    NOT NULL,
+    body       TEXT    NOT NULL,
+    updated_at INTEGER NOT NULL
+) STRICT, WITHOUT ROWID;
+CREATE INDEX merge_reversed ON merge (reversed);
+CREATE INDEX merge_state    ON merge (state, id);
+CREATE INDEX merge_run      ON merge (run, id)     WHERE run     IS NOT NULL;
+CREATE INDEX merge_task     ON merge (task, id)    WHERE task    IS NOT NULL;
+CREATE INDEX merge_session  ON merge (session, id) WHERE session IS NOT NULL;
+
+-- Runs whose work meets in a file while it is not merged yet; the one that began first is `one`.
+CREATE TABLE overlap (
+    one        BLOB    NOT NULL,
+    other      BLOB    NOT NULL,
+    level      TEXT    NOT NULL, -- soft: the same file, hot: the same lines
+    body       TEXT    NOT NULL,
+    updated_at INTEGER NOT NULL,
+    PRIMARY KEY (one, other)
+) STRICT, WITHOUT ROWID;

@@ -20,6 +20,7 @@ use crate::issue::{ReadIssues, WriteIssues};
 use crate::job::{ReadJobs, WriteJobs};
 use crate::journal::{Head, ReadJournal, WriteJournal, read_head};
 use crate::login::{ReadLogins, WriteLogins};
+use crate::merge::{ReadMerges, WriteMerges};
 use crate::meta::{ReadMeta, WriteMeta};
 use crate::notice::{ReadNotices, WriteNotices};
 use crate::review::{ReadReviews, WriteReviews};
@@ -60,6 +61,7 @@ pub trait Read:
     + ReadSnapshots
     + ReadVotes
     + ReadTasks
+    + ReadMerges
 {
 }
 
@@ -91,6 +93,7 @@ pub trait Write:
     + WriteSnapshots
     + WriteVotes
     + WriteTasks
+    + WriteMerges
 {
 }
 

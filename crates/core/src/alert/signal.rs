@@ -37,6 +37,10 @@ pub const KINDS: &[&str] = &[
     "run.heard",
     "run.attempt_ended",
     "run.ended",
+    "merge.stopped",
+    "merge.retried",
+    "merge.done",
+    "merge.given_up",
 ];
 
 /// Failures in a row from which on a unit, or a job, is worth an alert.
@@ -190,6 +194,21 @@ pub fn signals(event: &Event) -> Vec<Signal> {
         "approval.denied" => vec![clear("approval", about, "It was denied.")],
         "approval.expired" => vec![clear("approval", about, "Nobody answered in time.")],
         "approval.withdrawn" => vec![clear("approval", about, "Its run is over.")],
+        "merge.stopped" => vec![raise(
+            "merge_stopped",
+            about,
+            Level::Warning,
+            format!(
+                "{} cannot be put into {} by itself. {}",
+                text(body, "from"),
+                text(body, "into"),
+                text(body, "why")
+            ),
+            format!("orkestra merge show {}", short(about)),
+        )],
+        "merge.retried" => vec![clear("merge_stopped", about, "It is tried again.")],
+        "merge.done" => vec![clear("merge_stopped", about, "It is in.")],
+        "merge.given_up" => vec![clear("merge_stopped", about, "It was given up.")],
         "run.silent" => vec![raise(
             "run_silent",
             about,

@@ -45,6 +45,15 @@ pub enum CheckInput {
         /// What came of it.
         result: CheckResult,
     },
+    /// Its work was put upon another commit, from which it is told now what it changed.
+    Rebased {
+        /// That commit.
+        base: String,
+        /// The newest commit of its branch before.
+        from: String,
+        /// And now.
+        to: String,
+    },
     /// All checks are to be made again.
     Again {
         /// Who or what wants it, in words.
@@ -114,6 +123,7 @@ impl Turn<'_, '_> {
                 self.judged(round, index, result);
             }
             CheckInput::Again { why } => return self.check_again(&why),
+            CheckInput::Rebased { base, from, to } => return self.rebased(base, &from, &to),
             CheckInput::Committed { .. }
             | CheckInput::Looked { .. }
             | CheckInput::Began { .. }
@@ -162,12 +172,33 @@ impl Turn<'_, '_> {
         }
     }
 
-    fn check_again(&mut self, why: &str) -> bool {
-        let may = matches!(
+    /// Whether it is where checks can be made.
+    fn has_reported(&self) -> bool {
+        matches!(
             self.out.run.state,
             RunState::Reported | RunState::Verified | RunState::Refuted { .. }
-        );
-        if !may || self.out.run.evidence.checks().is_empty() {
+        )
+    }
+
+    /// What it changed is counted from the new base on, and its evidence must be found there, too.
+    fn rebased(&mut self, base: String, from: &str, to: &str) -> bool {
+        let may = self.has_reported();
+        let Some(worktree) = self.out.run.worktree.as_mut().filter(|tree| may && !tree.is_plain())
+        else {
+            return false;
+        };
+        if worktree.base == base {
+            return false;
+        }
+        let body = json!({"base": base, "base_before": worktree.base, "from": from, "to": to});
+        worktree.base = base;
+        self.asked_for("run.rebased", body);
+        self.check_again("its work was put upon what was merged meanwhile");
+        true
+    }
+
+    fn check_again(&mut self, why: &str) -> bool {
+        if !self.has_reported() || self.out.run.evidence.checks().is_empty() {
             return false;
         }
         self.out.run.evidence.instance = None;

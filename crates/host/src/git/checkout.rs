@@ -178,12 +178,39 @@ impl Checkout {
         Ok(Some(String::from_utf8_lossy(&head.stdout).trim().to_owned()))
     }
 
+    /// What git answers, cut off where it is too long.
+    pub(crate) async fn read(&self, arguments: &[&str]) -> Result<Captured, Error> {
+        self.ask(arguments, CHECKOUT).await
+    }
+
+    /// Lets git do something.
+    pub(crate) async fn order(&self, arguments: &[&str]) -> Result<(), Error> {
+        self.ask(arguments, CHECKOUT).await.map(|_| ())
+    }
+
+    /// The lock of its index.
+    pub(crate) fn lock(&self) -> PathBuf {
+        self.git_dir.join("index.lock")
+    }
+
     /// What differs from a commit, as git tells it.
     pub async fn patch(&self, base: &str) -> Result<(Vec<u8>, Captured), Error> {
         let list = self.whole(&crate::diff::list_of(base, None)).await?;
         let patch = self.ask(&crate::diff::patch_of(base, None), CHECKOUT).await?;
         Ok((list, patch))
     }
+}
+
+/// Git in a repository, without any program but git itself; how it ended is for who asks.
+pub(crate) async fn quiet(
+    dir: &Path,
+    variables: &[(&str, &str)],
+    arguments: &[&str],
+    limit: Duration,
+) -> Result<Captured, Error> {
+    let texts = ["-c", "i18n.logOutputEncoding=UTF-8", "-c", "i18n.commitEncoding=UTF-8"];
+    let all: Vec<&str> = QUIET.iter().chain(&texts).chain(arguments).copied().collect();
+    git_with(dir, variables, &all, limit).await
 }
 
 /// What differs between two commits of a repository, as git tells it.
