@@ -138,6 +138,8 @@ CREATE TABLE ballot (
     body   TEXT    NOT NULL,
     PRIMARY KEY (vote, number),
     UNIQUE (vote, round, voter)
+) STRICT, WITHOUT ROWID;
+
 -- Tasks. `rank` is the priority, `assigned` the agent that has to do it (or nothing). `due_at` is when a
 -- task has to be looked at by itself; what may be claimed now has none.
 CREATE TABLE task (
