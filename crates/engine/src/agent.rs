@@ -103,7 +103,7 @@ impl Handle {
         }))
     }
 
-    fn login_of(&self, spec: &AgentSpec) -> Option<Login> {
+    pub(crate) fn login_of(&self, spec: &AgentSpec) -> Option<Login> {
         let variable = |name: &str| self.agent_variable(spec, name);
         let places = login::places(spec.kind, variable)?;
         let by_variable = places.variables.iter().find(|name| variable(name).is_some());

@@ -55,6 +55,15 @@ pub enum Error {
     /// No such run.
     #[error("there is no run {0}")]
     UnknownRun(String),
+    /// No such session.
+    #[error("there is no session {0}")]
+    UnknownSession(String),
+    /// What was asked for makes no sense with this session now; it says why.
+    #[error("{0}")]
+    SessionRefused(String),
+    /// A plan that cannot be carried out, and why.
+    #[error("the plan cannot be carried out: {}", .0.join("; "))]
+    PlanRefused(Vec<String>),
     /// Nothing starts any more.
     #[error("the daemon is going down")]
     Closing,

@@ -7,6 +7,7 @@ mod evidence;
 mod job;
 mod run;
 mod task;
+mod session;
 
 use orkestra_core::event::Event;
 use orkestra_core::span::Span;
@@ -76,6 +77,7 @@ pub fn sentence(event: &Event) -> String {
         kind if kind.starts_with("task.") => task::sentence(event, body),
         kind if kind.starts_with("issue.") => budget::issue(event, body),
         kind if kind.starts_with("budget.") => budget::sentence(event, body),
+        kind if kind.starts_with("session.") => session::sentence(event, body),
         kind if kind.starts_with("effect.") => effect_sentence(kind, body),
         "health.changed" => health_sentence(body),
         "prune.done" => format!(

@@ -3,6 +3,7 @@
 
 use crate::issue::GitHubSpec;
 use crate::money::Money;
+use crate::session::SessionsSpec;
 use orkestra_connectors::Notification;
 use orkestra_core::gate::Policy;
 use orkestra_core::health::Thresholds;
@@ -32,6 +33,8 @@ pub struct Upkeep {
     pub sandbox: SandboxSpec,
     /// How tasks are given out and tried again.
     pub tasks: Rules,
+    /// How goals are planned.
+    pub sessions: SessionsSpec,
 }
 
 /// How long things are kept; without a time for ever.

@@ -45,6 +45,9 @@ pub const CODES: &[(&str, &str)] = &[
     ("ORK-1003", "The claim is lost"),
     ("ORK-1004", "The dependencies of the task make no sense"),
     ("ORK-1005", "The task makes no sense"),
+    ("ORK-1101", "No such session"),
+    ("ORK-1102", "It cannot be done with this session now"),
+    ("ORK-1103", "The plan cannot be carried out"),
 ];
 
 /// An error as clients get it.
@@ -160,6 +163,12 @@ impl From<orkestra_engine::Error> for Problem {
                 .hint("orkestra budget list shows all budgets; orkestra budget override NAME lets go on for a time."),
             Error::RefusedTask(refusal) => crate::routes::task::problem(&refusal),
             Error::RunRefused(_) => Self::new(StatusCode::CONFLICT, "ORK-0503", detail),
+            Error::UnknownSession(_) => Self::new(StatusCode::NOT_FOUND, "ORK-1101", detail)
+                .hint("orkestra session list shows the sessions."),
+            Error::SessionRefused(_) => Self::new(StatusCode::CONFLICT, "ORK-1102", detail),
+            Error::PlanRefused(_) => {
+                Self::new(StatusCode::UNPROCESSABLE_ENTITY, "ORK-1103", detail)
+            }
             Error::UnknownRun(_) => Self::new(StatusCode::NOT_FOUND, "ORK-0502", detail)
                 .hint("orkestra run list shows the runs."),
         }

@@ -22,6 +22,7 @@ mod run;
 mod sample;
 mod secret;
 pub(crate) mod task;
+mod session;
 mod unit;
 
 use crate::listen::App;
@@ -77,6 +78,13 @@ fn protected_routes() -> OpenApiRouter<App> {
         .routes(routes!(evidence::diff))
         .routes(routes!(evidence::undo))
         .routes(routes!(evidence::discard))
+        .routes(routes!(session::list))
+        .routes(routes!(session::show))
+        .routes(routes!(session::approve))
+        .routes(routes!(session::plan))
+        .routes(routes!(session::pause))
+        .routes(routes!(session::resume))
+        .routes(routes!(session::stop))
         .routes(routes!(job::list))
         .routes(routes!(job::show))
         .routes(routes!(job::run))

@@ -9,6 +9,7 @@ mod github;
 mod job;
 mod life;
 mod money;
+mod session;
 mod upkeep;
 
 pub use agent::*;
@@ -19,6 +20,7 @@ pub use github::*;
 pub use job::*;
 pub use life::*;
 pub use money::*;
+pub use session::*;
 pub use upkeep::*;
 
 use serde::{Deserialize, Serialize};

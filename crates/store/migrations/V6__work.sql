@@ -209,3 +209,25 @@ CREATE TABLE overlap (
     updated_at INTEGER NOT NULL,
     PRIMARY KEY (one, other)
 ) STRICT, WITHOUT ROWID;
+
+-- One goal for several agents, and the projects that goals belong to.
+CREATE TABLE session (
+    id          BLOB PRIMARY KEY,
+    reversed    TEXT NOT NULL,
+    state       TEXT NOT NULL,
+    project     TEXT,
+    request_key TEXT UNIQUE,
+    body        TEXT NOT NULL,
+    created_at  INTEGER NOT NULL,
+    updated_at  INTEGER NOT NULL
+) STRICT, WITHOUT ROWID;
+CREATE INDEX session_reversed ON session (reversed);
+CREATE INDEX session_state    ON session (state, id);
+CREATE INDEX session_project  ON session (project, id) WHERE project IS NOT NULL;
+
+CREATE TABLE project (
+    name       TEXT PRIMARY KEY,
+    body       TEXT NOT NULL,
+    created_at INTEGER NOT NULL,
+    updated_at INTEGER NOT NULL
+) STRICT, WITHOUT ROWID;

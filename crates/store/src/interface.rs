@@ -29,6 +29,7 @@ use crate::run::{ReadRuns, WriteRuns};
 use crate::sample::{ReadSamples, WriteSamples};
 use crate::snapshot::{ReadSnapshots, WriteSnapshots};
 use crate::task::{ReadTasks, WriteTasks};
+use crate::session::{ReadSessions, WriteSessions};
 use crate::unit::{ReadUnits, WriteUnits};
 use crate::usage::{ReadUsage, WriteUsage};
 use crate::vote::{ReadVotes, WriteVotes};
@@ -62,6 +63,7 @@ pub trait Read:
     + ReadVotes
     + ReadTasks
     + ReadMerges
+    + ReadSessions
 {
 }
 
@@ -94,6 +96,7 @@ pub trait Write:
     + WriteVotes
     + WriteTasks
     + WriteMerges
+    + WriteSessions
 {
 }
 

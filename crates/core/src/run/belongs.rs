@@ -16,6 +16,8 @@ pub enum Purpose {
     Review,
     /// A ballot.
     Vote,
+    /// Nothing: the checks of what several runs did together.
+    Check,
     /// A proposal when others could not agree, or one text of many.
     Mediation,
 }
@@ -28,6 +30,7 @@ impl Purpose {
             Self::Plan => "plan",
             Self::Review => "review",
             Self::Vote => "vote",
+            Self::Check => "check",
             Self::Mediation => "mediation",
         }
     }

@@ -3,10 +3,10 @@
 
 use crate::instance::describe;
 use crate::options::Options;
-use orkestra_core::evidence::{Contract, Folder, Wanted, declared};
+use orkestra_core::evidence::{Contract, Declared, Folder, Wanted, declared};
 use orkestra_core::id::RunId;
 use orkestra_core::prompt::{Brief, compose};
-use orkestra_core::run::{Run, Worktree};
+use orkestra_core::run::{Purpose, Run, Worktree};
 use orkestra_host::{git, inside, snapshot};
 use serde::Deserialize;
 use std::collections::BTreeMap;
@@ -124,6 +124,7 @@ pub(crate) async fn prepare(options: &Options, run: &Run) -> Result<Prepared, St
     let contract =
         Contract::of(&wanted, &project.evidence, declared.as_ref(), !worktree.is_plain())
             .map_err(|error| format!("{error}."))?;
+    let contract = with_tests(run, contract, declared.as_ref());
     let task = compose(&Brief {
         request: &run.prompt,
         folder: &worktree.path,
@@ -138,6 +139,17 @@ pub(crate) async fn prepare(options: &Options, run: &Run) -> Result<Prepared, St
     // file if it wants to.
     let given = if run.raw || run.kind == "script" { run.prompt.clone() } else { task };
     Ok(Prepared { worktree, contract, given })
+}
+
+/// What several runs did together must pass the project's tests too, if it declares any.
+fn with_tests(run: &Run, mut contract: Contract, declared: Option<&Declared>) -> Contract {
+    if let Some(declared) = declared.filter(|_| run.belongs.purpose == Purpose::Check) {
+        let check = declared.check();
+        if !contract.checks.contains(&check) {
+            contract.checks.push(check);
+        }
+    }
+    contract
 }
 
 async fn worktree(home: &Path, run: &Run) -> Result<Worktree, String> {
