@@ -7,6 +7,7 @@ pub(crate) mod money;
 pub(crate) mod run;
 pub(crate) mod sandbox;
 pub(crate) mod task;
+pub(crate) mod session;
 pub(crate) mod telemetry;
 mod unit;
 pub(crate) mod upkeep;
@@ -169,6 +170,13 @@ pub(crate) const ROOT: Section = Section {
             default: "",
             example: "{ repo: acme/tools, token: \"env:GITHUB_TOKEN\" }",
             doc: "Issues of GitHub that become runs.",
+        },
+        Key {
+            name: "sessions",
+            ty: Sub(&session::SESSIONS),
+            default: "",
+            example: "{ involvement: medium }",
+            doc: "How several agents plan a goal.",
         },
         Key {
             name: "sandbox",

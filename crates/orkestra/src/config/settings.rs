@@ -7,6 +7,7 @@ mod job;
 mod money;
 mod sandbox;
 mod task;
+mod session;
 mod telemetry;
 mod upkeep;
 

@@ -37,6 +37,11 @@ pub(crate) fn values(settings: &Settings) -> Value {
         "notifications": notifications(&settings.upkeep.notifications),
         "jobs": jobs,
         "github": github(settings.upkeep.github.as_ref()),
+        "sessions": {
+            "involvement": settings.upkeep.sessions.involvement,
+            "plan_tries": settings.upkeep.sessions.plan_tries,
+            "plan_rounds": settings.upkeep.sessions.plan_rounds,
+        },
         "sandbox": settings.upkeep.sandbox,
         "budgets": budgets(&settings.upkeep.money),
         "prices": prices(&settings.upkeep.money),

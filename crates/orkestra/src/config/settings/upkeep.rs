@@ -25,6 +25,7 @@ pub(super) fn read(top: &Fields<'_>, sandbox: SandboxSpec, reader: &mut Reader) 
         gate: super::gate::read(top, reader),
         sandbox,
         tasks: super::task::read(top, reader),
+        sessions: super::session::read(top, reader),
     }
 }
 
