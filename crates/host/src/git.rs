@@ -204,6 +204,19 @@ pub async fn commit_of(repository: &Path, name: &str) -> Result<Option<String>, 
     Ok((answer.success() && !text.is_empty()).then_some(text))
 }
 
+/// Which of these files a commit has; paths are relative to the repository's top.
+pub async fn files_in(
+    repository: &Path,
+    commit: &str,
+    paths: &[&str],
+) -> Result<std::collections::BTreeSet<String>, Error> {
+    let mut arguments = vec!["ls-tree", "-z", "-r", "--full-tree", "--name-only", commit, "--"];
+    arguments.extend(paths);
+    let said = checked(repository, &arguments, ASK).await?;
+    let names = said.stdout.split(|byte| *byte == 0).filter(|name| !name.is_empty());
+    Ok(names.map(|name| String::from_utf8_lossy(name).into_owned()).collect())
+}
+
 /// Makes a branch end in this commit; it is made if it is not there.
 pub async fn set_branch(repository: &Path, branch: &str, commit: &str) -> Result<(), Error> {
     checked(repository, &["update-ref", &format!("refs/heads/{branch}"), commit], ASK).await?;
