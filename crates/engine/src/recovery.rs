@@ -156,6 +156,8 @@ pub async fn start(mut options: Options, futures: &Futures) -> Result<Handle, Er
     crate::effect::watch(&handle, futures);
     crate::budget::watch(&handle, futures);
     crate::issue::watch(&handle, futures);
+    crate::session::watch(&handle, futures);
+    crate::consumer::follow(&handle, futures, crate::session::consumer(&handle));
     Ok(handle)
 }
 

@@ -4,7 +4,15 @@
 //! store, with the row and its events. What is to be done in the world follows from the row: [`step`]
 //! looks at it.
 
+mod done;
+mod judged;
+mod plan;
 mod share;
+mod step;
+mod work;
+
+pub(crate) use step::watch;
+pub(crate) use work::consumer;
 
 use crate::error::Error;
 use crate::handle::Handle;
@@ -89,11 +97,13 @@ fn put(tx: &mut dyn Write, mut session: Session, events: &[Draft]) -> Result<Ses
 }
 
 /// What a decision needs beside the session.
-#[derive(Debug, Clone)]
+#[derive(Clone)]
 pub(crate) struct Around {
     pub(crate) now: jiff::Timestamp,
     pub(crate) actor: String,
     pub(crate) spec: SessionsSpec,
+    /// For its tasks.
+    pub(crate) by: crate::task::By,
 }
 
 /// Decides on a session inside a command: the session as it is then, or why not, in words.
@@ -119,8 +129,12 @@ pub(crate) fn apply(
     }
 }
 
-fn carry(tx: &mut dyn Write, decision: Decision, _around: &Around) -> Result<Session, StoreError> {
-    put(tx, decision.session, &decision.events)
+fn carry(tx: &mut dyn Write, decision: Decision, around: &Around) -> Result<Session, StoreError> {
+    let session = put(tx, decision.session, &decision.events)?;
+    if decision.cancel_tasks {
+        work::cancel(tx, &session, around)?;
+    }
+    if decision.make_tasks { work::make(tx, &session, around) } else { Ok(session) }
 }
 
 impl Handle {
@@ -129,6 +143,7 @@ impl Handle {
             now: self.now().at,
             actor: actor.to_owned(),
             spec: self.upkeep().sessions,
+            by: self.by(actor),
         }
     }
 
@@ -172,7 +187,10 @@ impl Handle {
 
     /// Why an agent that was found cannot work now.
     fn absence(&self, found: &orkestra_agents::discover::Found) -> Option<String> {
-        if let Some(login) = self.login_of(&found.spec).filter(|login| !login.found) {
+        // Whoever gives it arguments or variables of its own may let it in in another way.
+        let by_itself = found.spec.args.is_empty() && found.spec.env.is_empty();
+        let login = self.login_of(&found.spec).filter(|login| by_itself && !login.found);
+        if let Some(login) = login {
             return Some(format!("it is not logged in: {}", login.what));
         }
         if let Some(pause) = self.agent_hold(&found.name) {
@@ -266,7 +284,7 @@ impl Handle {
     ) -> Result<Session, Error> {
         let around = self.around(actor);
         let written = self.store.write(move |tx| apply(tx, id, input.clone(), &around)).await;
-        written.map_err(Error::Store)?.value
+        written.map_err(crate::task::refused)?.value
     }
 
     /// One session.

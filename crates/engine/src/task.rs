@@ -372,7 +372,7 @@ pub(crate) fn delegate(
 }
 
 /// A command's own refusal, or the store's trouble.
-fn refused(error: StoreError) -> Error {
+pub(crate) fn refused(error: StoreError) -> Error {
     if let StoreError::Refused(source) = &error
         && let Some(refusal) = source.downcast_ref::<Refusal>()
     {

@@ -6,6 +6,7 @@ mod bridge;
 mod gate;
 mod job;
 mod money;
+mod session;
 mod ship;
 mod top;
 
@@ -15,6 +16,7 @@ pub(crate) use bridge::Bridge;
 pub(crate) use gate::*;
 pub(crate) use job::*;
 pub(crate) use money::*;
+pub(crate) use session::*;
 pub(crate) use ship::*;
 pub(crate) use top::Top;
 
@@ -82,6 +84,9 @@ pub(crate) enum Command {
     /// Subcommand words win: `orkestra run -- list` asks an agent to "list".
     #[command(args_conflicts_with_subcommands = true, subcommand_negates_reqs = true)]
     Run(Run),
+    /// Look at sessions, goals that several agents work on, and say what is to become of them
+    #[command(subcommand)]
+    Session(Session),
     /// Start, stop and look at units
     #[command(subcommand)]
     Unit(Unit),
@@ -309,6 +314,8 @@ pub(crate) struct NewRun {
     /// What it may cost, in US dollars
     #[arg(long, value_name = "USD")]
     pub(crate) budget: Option<f64>,
+    #[command(flatten)]
+    pub(crate) together: Together,
     /// Give the agent the prompt as it is, and not as part of a task that names its evidence
     #[arg(long)]
     pub(crate) raw: bool,

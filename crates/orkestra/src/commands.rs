@@ -32,6 +32,7 @@ mod prune;
 mod run;
 mod secret;
 mod service;
+mod session;
 mod status;
 mod top;
 mod unit;
@@ -116,6 +117,7 @@ pub(crate) async fn run(cli: Cli, surroundings: Surroundings) -> ExitCode {
         Command::Health(args) => health::run(context, args).await,
         Command::Init(args) => init::run(&context, &args),
         Command::Run(args) => run::run(context, args).await,
+        Command::Session(args) => session::run(context, args).await,
         Command::Job(args) => job::run(context, args).await,
         Command::Unit(args) => unit::run(context, args).await,
         Command::Logs(args) => logs::run(context, args).await,

@@ -78,7 +78,7 @@ fn protected_routes() -> OpenApiRouter<App> {
         .routes(routes!(evidence::diff))
         .routes(routes!(evidence::undo))
         .routes(routes!(evidence::discard))
-        .routes(routes!(session::list))
+        .routes(routes!(session::list, session::create))
         .routes(routes!(session::show))
         .routes(routes!(session::approve))
         .routes(routes!(session::plan))

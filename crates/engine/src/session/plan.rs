@@ -10,7 +10,8 @@ use orkestra_core::run::{Belongs, LimitsSpec, Purpose, Run, RunState};
 use orkestra_core::session::{Comment, Session, SessionInput};
 use orkestra_store::Filter;
 use serde_json::Value;
-use std::path::PathBuf;
+use orkestra_host::git;
+use std::path::{Path, PathBuf};
 
 /// Texts of an agent that are looked through for its answer, the newest ones.
 const TEXTS_MAX: usize = 200;
@@ -116,12 +117,36 @@ pub(super) async fn ask(handle: &Handle, session: &Session) -> Result<(), Error>
             SessionInput::Planned { asked, by, run: Some(run.id), answer, words }
         }
     };
-    say(handle, session.id, input).await?;
+    let said = match say(handle, session.id, input).await {
+        // Its tasks cannot be made: the planner is told.
+        Err(Error::RefusedTask(refusal)) => {
+            let (answer, words) = (Err(vec![refusal.to_string()]), None);
+            let by = run.agent.clone();
+            let input = SessionInput::Planned { asked, by, run: Some(run.id), answer, words };
+            say(handle, session.id, input).await
+        }
+        said => said,
+    };
+    said?;
     put_away(handle, run.id).await;
     Ok(())
 }
 
+/// The branch on which the session's work is brought together begins where the session began.
+async fn make_branch(session: &Session) -> Result<(), Error> {
+    let target = Path::new(&session.target);
+    let failed = |error: git::Error| Error::Target(error.to_string());
+    if git::tip_of(target, &session.branch).await.map_err(failed)?.is_none() {
+        git::set_branch(target, &session.branch, &session.base).await.map_err(failed)?;
+    }
+    Ok(())
+}
+
 async fn begin(handle: &Handle, session: &Session, key: String) -> Result<(), Error> {
+    if let Err(error) = make_branch(session).await {
+        let why = format!("the branch {} cannot be made: {error}", session.branch);
+        return say(handle, session.id, SessionInput::Fail { why }).await.map(|_| ());
+    }
     let asked = session.planning.asked;
     let Some(agent) = planner(session) else {
         let why = "no agent is left that could plan".to_owned();

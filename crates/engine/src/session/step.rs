@@ -67,8 +67,6 @@ async fn turn(handle: &Handle) -> Result<usize, Error> {
             }
         }
     }
-    // A failed one goes on when somebody has a task of it tried again.
-    work::look_at_failed(handle).await?;
     Ok(sessions.len())
 }
 
@@ -102,7 +100,7 @@ pub(super) async fn say(
 ) -> Result<Session, Error> {
     let around = handle.around(DAEMON);
     let written = handle.store.write(move |tx| apply(tx, id, input.clone(), &around)).await;
-    written.map_err(Error::Store)?.value
+    written.map_err(crate::task::refused)?.value
 }
 
 /// Halts what works. Which runs these are is written down first, so that none is left halted.

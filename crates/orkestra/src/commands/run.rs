@@ -82,6 +82,9 @@ async fn begin(context: Context, args: NewRun) -> Outcome {
     let limits = life::limits_of(&args)?;
     let prompt = args.prompt.ok_or_else(|| Failure::new(Code::Usage, "there is no prompt"))?;
     let prompt = from_stdin_or(prompt, "the prompt")?;
+    if !args.together.agents.is_empty() {
+        return super::session::begin(&context, prompt, args).await;
+    }
     let target = args.target.map_or_else(
         || context.surroundings.cwd.clone(),
         |target| context.surroundings.cwd.join(target),

@@ -6,14 +6,23 @@ use crate::guard::Actor;
 use crate::listen::App;
 use crate::wire::{
     CommentView, CriterionView, PlanView, SessionApproval, SessionDetail, SessionList,
-    SessionPlanRequest, SessionView, ShareView, TaskLinkView, shares_word,
+    SessionPlanRequest, SessionRequest, SessionView, ShareView, TaskLinkView, shares_word,
 };
 use axum::Json;
 use axum::extract::State;
+use axum::http::{HeaderMap, StatusCode};
+use orkestra_core::evidence::Wanted;
 use orkestra_core::id::SessionId;
-use orkestra_core::session::{Session, SessionInput};
+use orkestra_core::session::{Session, SessionInput, Wishes};
+use orkestra_engine::NewSession;
+use orkestra_core::task::Task;
+use orkestra_store::TaskFilter;
 use serde::Deserialize;
 use serde_json::Value;
+use std::path::PathBuf;
+
+/// Tasks that are shown.
+const TASKS_MAX: usize = 1_000;
 
 async fn find(app: &App, text: &str) -> Result<Session, Problem> {
     Ok(app.engine.session_named(text).await?)
@@ -53,6 +62,51 @@ pub(crate) async fn list(
     Ok(Json(SessionList { sessions, next }))
 }
 
+/// Begins a session. With an `Idempotency-Key`, asking again gives the same session.
+#[utoipa::path(post, path = "/api/v1/sessions", request_body = SessionRequest,
+    responses((status = 201, body = SessionView), (status = 409, body = Problem),
+        (status = 422, body = Problem)))]
+pub(crate) async fn create(
+    State(app): State<App>,
+    actor: Actor,
+    headers: HeaderMap,
+    Body(request): Body<SessionRequest>,
+) -> Result<(StatusCode, Json<SessionView>), Problem> {
+    if request.budget_usd.is_some_and(|usd| !usd.is_finite() || usd <= 0.0) {
+        return Err(Problem::bad_request("the budget must be more than 0"));
+    }
+    for item in &request.evidence {
+        item.parse::<Wanted>().map_err(|error| Problem::bad_request(error.to_string()))?;
+    }
+    let target = PathBuf::from(&request.target);
+    if !target.is_absolute() {
+        return Err(Problem::bad_request("the target must be an absolute path"));
+    }
+    let involvement = match &request.involvement {
+        Some(word) => word.parse().map_err(|why: String| Problem::bad_request(why))?,
+        None => app.engine.upkeep().sessions.involvement,
+    };
+    let key = headers.get("idempotency-key").and_then(|value| value.to_str().ok());
+    let new = NewSession {
+        goal: request.goal,
+        agents: request.agents,
+        target,
+        wishes: Wishes {
+            plan_review: request.plan_review,
+            plan_only: request.plan_only,
+            involvement,
+            headless: request.headless,
+            merge: request.merge,
+            budget_usd: request.budget_usd,
+            evidence: request.evidence,
+        },
+        project: request.project,
+        request_key: key.map(str::to_owned),
+    };
+    let session = app.engine.create_session(new, actor.0).await?;
+    Ok((StatusCode::CREATED, Json(SessionView::from(&session))))
+}
+
 /// A session with its plan, tasks, shares, points of done and runs.
 #[utoipa::path(get, path = "/api/v1/sessions/{id}",
     responses((status = 200, body = SessionDetail), (status = 404, body = Problem)))]
@@ -67,11 +121,7 @@ pub(crate) async fn show(
         plan: session.plan.as_ref().map(PlanView::from),
         plan_problems: session.planning.problems.clone(),
         comments: session.comments.iter().map(CommentView::from).collect(),
-        tasks: session
-            .tasks
-            .iter()
-            .map(|link| TaskLinkView { key: link.key.clone(), id: link.id.to_string() })
-            .collect(),
+        tasks: tasks(&app, &session).await?,
         criteria: session.criteria.iter().map(CriterionView::from).collect(),
         shares_of: shares_word(of).to_owned(),
         shares: shares.iter().map(ShareView::from).collect(),
@@ -79,6 +129,34 @@ pub(crate) async fn show(
         cli: format!("orkestra session show {}", session.id.short()),
         session: SessionView::from(&session),
     }))
+}
+
+/// The tasks of a session: those of its plan in the plan's order, then what came to it.
+async fn tasks(app: &App, session: &Session) -> Result<Vec<TaskLinkView>, Problem> {
+    let filter =
+        TaskFilter { session: Some(session.id), limit: TASKS_MAX, ..TaskFilter::default() };
+    let mut all = app.engine.tasks(filter).await?;
+    let place = |task: &Task| session.tasks.iter().position(|link| link.id == task.id);
+    all.sort_by_key(|task| place(task).unwrap_or(usize::MAX));
+    let key = |task: &Task| place(task).and_then(|at| session.tasks.get(at));
+    Ok(all
+        .iter()
+        .map(|task| TaskLinkView {
+            key: key(task).map_or_else(|| task.id.short(), |link| link.key.clone()),
+            id: task.id.to_string(),
+            title: task.title.clone(),
+            state: task.state.word().to_owned(),
+            why: task.why.clone(),
+            agent: task
+                .claim
+                .as_ref()
+                .map(|claim| claim.agent.clone())
+                .or_else(|| task.assigned.clone()),
+            role: task.role.as_ref().map(|role| role.name.clone()),
+            phase: task.phase.clone(),
+            merged: task.merged.clone(),
+        })
+        .collect())
 }
 
 async fn say(

@@ -313,6 +313,20 @@ pub struct TaskLinkView {
     pub key: String,
     /// The task's id.
     pub id: String,
+    /// In one line.
+    pub title: String,
+    /// Where it is, as with tasks.
+    pub state: String,
+    /// Why, in one sentence.
+    pub why: Option<String>,
+    /// Who holds it, has to do it, or did it.
+    pub agent: Option<String>,
+    /// In which role.
+    pub role: Option<String>,
+    /// The phase of the plan.
+    pub phase: Option<String>,
+    /// The commit in which its work was merged.
+    pub merged: Option<String>,
 }
 
 /// One of the six points of done.
