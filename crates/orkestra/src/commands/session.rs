@@ -149,12 +149,13 @@ pub(super) fn sessions(sessions: &[SessionView]) -> String {
 }
 
 /// `orkestra run GOAL --agents …`: begins a session and follows it.
-pub(super) async fn begin(context: &Context, goal: String, args: NewRun) -> Outcome {
+pub(super) async fn begin(context: &Context, goal: String, args: &NewRun) -> Outcome {
     let target = args.target.as_ref().map_or_else(
         || context.surroundings.cwd.clone(),
         |target| context.surroundings.cwd.join(target),
     );
-    let names = args.together.agents.iter().map(|name| name.trim()).filter(|name| !name.is_empty());
+    let names = args.together.agents.iter().map(|name| name.trim());
+    let names = names.filter(|name| !name.is_empty());
     let request = SessionRequest {
         goal,
         agents: names.map(|name| super::agent::by_path(context, name)).collect(),
@@ -165,7 +166,7 @@ pub(super) async fn begin(context: &Context, goal: String, args: NewRun) -> Outc
         headless: args.headless,
         merge: args.together.merge,
         budget_usd: args.budget,
-        evidence: args.evidence,
+        evidence: args.evidence.clone(),
         project: None,
     };
     let client = context.client()?;

@@ -17,4 +17,6 @@ mod site;
 #[path = "../surfaces/support.rs"]
 #[allow(dead_code, reason = "this test binary uses a part of it")]
 mod support;
+mod crew;
+mod plan;
 mod tell;

@@ -1,6 +1,6 @@
 //! How sessions are shown to people.
 
-use crate::terminal::{self, Color, harmless, paint, shorten, state, table};
+use crate::terminal::{Color, harmless, paint, shorten, state, table};
 use orkestra_server::wire::{PlanView, RolesView, SessionDetail, ShareView};
 
 /// Which tier it is, and who takes over what.
@@ -225,6 +225,5 @@ mod tests {
         let text = tier(&roles);
         assert!(text.starts_with("tier 2"), "{text}");
         assert!(text.contains("codex is not there: its program is not here"), "{text}");
-        let _ = terminal::has_color();
     }
 }
