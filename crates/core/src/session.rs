@@ -50,15 +50,8 @@ pub enum SessionState {
 
 impl SessionState {
     /// The words of the states in which a session is not over.
-    pub const ACTIVE: [&'static str; 7] = [
-        "planning",
-        "plan_review",
-        "awaiting_person",
-        "working",
-        "merging",
-        "checking",
-        "paused",
-    ];
+    pub const ACTIVE: [&'static str; 7] =
+        ["planning", "plan_review", "awaiting_person", "working", "merging", "checking", "paused"];
 
     /// The word in rows, events and on the wire.
     pub fn word(self) -> &'static str {

@@ -6,8 +6,8 @@ mod budget;
 mod evidence;
 mod job;
 mod run;
-mod task;
 mod session;
+mod task;
 
 use orkestra_core::event::Event;
 use orkestra_core::span::Span;

@@ -73,7 +73,10 @@ pub(crate) fn from_row(row: &SessionRow) -> Result<Session, StoreError> {
 }
 
 /// One session, in a command or a question.
-pub(crate) fn load(read: &(impl Read + ?Sized), id: SessionId) -> Result<Option<Session>, StoreError> {
+pub(crate) fn load(
+    read: &(impl Read + ?Sized),
+    id: SessionId,
+) -> Result<Option<Session>, StoreError> {
     read.session(id)?.as_ref().map(from_row).transpose()
 }
 
@@ -351,7 +354,6 @@ fn create(tx: &mut dyn Write, session: Session, actor: &str) -> Result<Session, 
     let body = json!({"goal": session.goal, "agents": session.agents, "target": session.target,
         "project": session.project, "tier": session.roles.tier, "roles": session.roles,
         "wishes": session.wishes, "branch": session.branch, "base": session.base});
-    let draft =
-        Draft::new("session.created", Topic::Session, &session.id.to_string(), actor, body);
+    let draft = Draft::new("session.created", Topic::Session, &session.id.to_string(), actor, body);
     put(tx, session, &[draft.because(Cause::Root)])
 }

@@ -21,8 +21,8 @@ mod money;
 mod run;
 mod sample;
 mod secret;
-pub(crate) mod task;
 mod session;
+pub(crate) mod task;
 mod unit;
 
 use crate::listen::App;

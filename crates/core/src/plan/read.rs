@@ -282,12 +282,7 @@ pub(super) fn problems(plan: &Plan, agents: &[String]) -> Problems {
     problems
 }
 
-fn look_at(
-    task: &PlannedTask,
-    keys: &BTreeSet<&str>,
-    agents: &[String],
-    problems: &mut Problems,
-) {
+fn look_at(task: &PlannedTask, keys: &BTreeSet<&str>, agents: &[String], problems: &mut Problems) {
     let place = format!("task {:?}", task.key);
     let fits = |key: &str| {
         key.chars().count() <= KEY_CHARS_MAX

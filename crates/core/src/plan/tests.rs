@@ -20,7 +20,8 @@ fn problems_of(tasks: &str) -> Vec<String> {
 fn a_plan_is_found_in_the_last_block_in_a_line_or_as_the_whole_text() {
     let one = task("a", "");
     let block = plan_text(&one);
-    let line = format!("I thought.\n{{\"type\":\"milestone\",\"text\":\"x\"}}\n{{\"tasks\": [{one}]}}");
+    let line =
+        format!("I thought.\n{{\"type\":\"milestone\",\"text\":\"x\"}}\n{{\"tasks\": [{one}]}}");
     let whole = format!("{{\n \"tasks\": [\n{one}\n]}}");
     let cut_off = block.trim_end().trim_end_matches('`').to_owned();
     let example = format!("```json\n{{\"tasks\": []}}\n```\nNo, better:\n{block}");
@@ -43,10 +44,16 @@ fn each_problem_of_a_plan_is_told_in_words() {
         (String::new(), "the plan has no task"),
         (r#"{"title": "t", "prompt": "p", "role": "r"}"#.to_owned(), "\"key\" is missing"),
         (r#"{"key": "a", "title": "t", "role": "r"}"#.to_owned(), "\"prompt\" is missing"),
-        (r#"{"key": "a", "title": "t", "prompt": 1, "role": []}"#.to_owned(), "\"role\" must be a text"),
+        (
+            r#"{"key": "a", "title": "t", "prompt": 1, "role": []}"#.to_owned(),
+            "\"role\" must be a text",
+        ),
         (format!("{}, {}", task("a", ""), task("a", "")), "two tasks have the key \"a\""),
         (task("a b", ""), "a key has letters"),
-        (task("a", r#", "agent": "clod""#), "there is no agent \"clod\"; there are: claude, codex, gemini"),
+        (
+            task("a", r#", "agent": "clod""#),
+            "there is no agent \"clod\"; there are: claude, codex, gemini",
+        ),
         (task("a", r#", "depends": ["z"]"#), "depends on \"z\", and no task has this key"),
         (task("a", r#", "depends": ["a"]"#), "in a circle: a → a"),
         (two(r#", "depends": ["b"]"#, r#", "depends": ["a"]"#), "in a circle: a → b → a"),
@@ -71,20 +78,12 @@ fn each_problem_of_a_plan_is_told_in_words() {
 #[test]
 fn a_circle_is_found_behind_a_long_way_and_a_diamond_is_none() {
     let chain = |key: &str, on: &str| task(key, &format!(r#", "depends": [{on}]"#));
-    let diamond = [
-        chain("d", r#""b", "c""#),
-        chain("b", r#""a""#),
-        chain("c", r#""a""#),
-        task("a", ""),
-    ];
+    let diamond =
+        [chain("d", r#""b", "c""#), chain("b", r#""a""#), chain("c", r#""a""#), task("a", "")];
     let plan = parse(&plan_text(&diamond.join(",")), &agents()).expect("no circle");
     assert_eq!(plan.order(), ["a", "b", "c", "d"]);
-    let circle = [
-        chain("a", r#""b""#),
-        chain("b", r#""c""#),
-        chain("c", r#""d""#),
-        chain("d", r#""b""#),
-    ];
+    let circle =
+        [chain("a", r#""b""#), chain("b", r#""c""#), chain("c", r#""d""#), chain("d", r#""b""#)];
     let found = problems_of(&circle.join(","));
     assert!(found[0].ends_with("b → c → d → b"), "{found:?}");
 }
@@ -162,7 +161,8 @@ fn roles_of_other_agents_follow_their_order_and_a_spare_one_takes_over() {
 
 #[test]
 fn the_template_has_the_three_roles_with_their_counts_and_can_be_carried_out() {
-    let list: Vec<Named<'_>> = ["gemini", "claude", "codex"].map(|name| (name, name, None)).to_vec();
+    let list: Vec<Named<'_>> =
+        ["gemini", "claude", "codex"].map(|name| (name, name, None)).to_vec();
     let roles = Roles::of(&list).unwrap();
     let plan = template("Make the tea\nwith `care`", &roles);
     assert!(plan.problems(&agents()).is_empty());
@@ -170,7 +170,12 @@ fn the_template_has_the_three_roles_with_their_counts_and_can_be_carried_out() {
         .tasks
         .iter()
         .map(|task| {
-            (&*task.role, task.responsibilities.len(), task.hands_over.len(), task.complexity.as_deref())
+            (
+                &*task.role,
+                task.responsibilities.len(),
+                task.hands_over.len(),
+                task.complexity.as_deref(),
+            )
         })
         .collect();
     assert_eq!(

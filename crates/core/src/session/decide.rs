@@ -289,7 +289,10 @@ impl Turn<'_> {
             Ok(plan) => {
                 let revised = self.now.planning.revising;
                 let kind = if revised { "session.replanned" } else { "session.planned" };
-                self.event(kind, json!({"by": by, "run": run, "tasks": plan.tasks.len(), "plan": plan}));
+                self.event(
+                    kind,
+                    json!({"by": by, "run": run, "tasks": plan.tasks.len(), "plan": plan}),
+                );
                 self.now.plan = Some(plan);
                 self.now.planned_by = Some(by);
                 self.plan_is_there();
@@ -349,7 +352,9 @@ impl Turn<'_> {
         }
         self.ask(
             About::NoPlan,
-            format!("There is no plan: {why}. Approve to divide the work by roles, or write a plan."),
+            format!(
+                "There is no plan: {why}. Approve to divide the work by roles, or write a plan."
+            ),
         );
     }
 
@@ -402,7 +407,10 @@ impl Turn<'_> {
                 (self.now.planning.reviewed.saturating_add(1), self.now.plan_reviewers());
             self.event("session.plan_review", json!({"round": round, "agents": agents}));
         } else if self.now.wishes.plan_only {
-            self.ask(About::Plan, "Only the plan was wanted. Approve to begin the work.".to_owned());
+            self.ask(
+                About::Plan,
+                "Only the plan was wanted. Approve to begin the work.".to_owned(),
+            );
         } else {
             self.begin();
         }
@@ -456,7 +464,8 @@ impl Turn<'_> {
     fn edited(&mut self, plan: Plan) -> Result<(), Refusal> {
         if !self.now.tasks.is_empty() {
             return Err(Refusal(
-                "its tasks have begun; edit them with orkestra task edit, or stop the session".to_owned(),
+                "its tasks have begun; edit them with orkestra task edit, or stop the session"
+                    .to_owned(),
             ));
         }
         let allowed = matches!(
@@ -635,7 +644,8 @@ impl Turn<'_> {
                     Ok(())
                 }
                 _ => Err(Refusal(
-                    "it waits for your answer: orkestra session approve, plan --edit or stop".to_owned(),
+                    "it waits for your answer: orkestra session approve, plan --edit or stop"
+                        .to_owned(),
                 )),
             },
             state if state.is_over() => {

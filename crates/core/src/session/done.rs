@@ -135,11 +135,17 @@ pub fn criteria(facts: &DoneFacts) -> Vec<Criterion> {
             &missing,
             match facts.files.len() {
                 0 => "No file was promised.".to_owned(),
-                number => format!("{} there.", count(number, "promised file is", "promised files are")),
+                number => {
+                    format!("{} there.", count(number, "promised file is", "promised files are"))
+                }
             },
         ),
         integration,
         point(Point::Blockers, &facts.blockers, "Nothing blocks.".to_owned()),
-        point(Point::Permissions, &facts.permissions, "No agent waits for a permission.".to_owned()),
+        point(
+            Point::Permissions,
+            &facts.permissions,
+            "No agent waits for a permission.".to_owned(),
+        ),
     ]
 }

@@ -66,9 +66,8 @@ pub fn shares(roles: &Roles, done: &[Done]) -> (ShareOf, Vec<Share>) {
             all.push((name.clone(), 0, 0, 0));
         }
     }
-    let place = |agent: &str| {
-        roles.there.iter().position(|name| name == agent).unwrap_or(usize::MAX)
-    };
+    let place =
+        |agent: &str| roles.there.iter().position(|name| name == agent).unwrap_or(usize::MAX);
     all.sort_by(|a, b| place(&a.0).cmp(&place(&b.0)).then_with(|| a.0.cmp(&b.0)));
     let tokens: u64 = all.iter().map(|(_, tokens, ..)| *tokens).sum();
     let tasks: u64 = all.iter().map(|(_, _, tasks, _)| u64::from(*tasks)).sum();

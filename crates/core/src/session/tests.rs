@@ -162,8 +162,13 @@ fn an_answer_to_an_older_question_changes_nothing() {
     let mut world = World::new(wishes(Involvement::Low));
     world.planned(Err(vec!["no".into()]));
     let (plan, before) = (world.plan(), world.now.clone());
-    let late =
-        SessionInput::Planned { asked: 1, by: "a".into(), run: None, answer: Ok(plan), words: None };
+    let late = SessionInput::Planned {
+        asked: 1,
+        by: "a".into(),
+        run: None,
+        answer: Ok(plan),
+        words: None,
+    };
     world.say(late);
     assert_eq!(world.now, before);
 }
@@ -215,9 +220,11 @@ fn a_revision_that_fails_leaves_the_plan_that_was_reviewed() {
 /// MISSION row 113: high asks after every round, medium after every second, low only at the end.
 #[test]
 fn involvement_says_after_which_rounds_a_person_is_asked() {
-    for (involvement, expected) in
-        [(Involvement::High, vec![1, 2, 3]), (Involvement::Medium, vec![2]), (Involvement::Low, vec![])]
-    {
+    for (involvement, expected) in [
+        (Involvement::High, vec![1, 2, 3]),
+        (Involvement::Medium, vec![2]),
+        (Involvement::Low, vec![]),
+    ] {
         let mut world = World::new(Wishes { plan_review: true, ..wishes(involvement) });
         let plan = world.plan();
         let mut asked = Vec::new();
@@ -336,7 +343,9 @@ fn only_the_plan_waits_for_a_yes() {
 fn shares_are_flagged_when_they_are_off() {
     let roles = session(Wishes::default()).roles;
     let done = |a: u64, b: u64, c: u64| {
-        [("a", a), ("b", b), ("c", c)].map(|(name, tokens)| (name.to_owned(), tokens, 1, 0)).to_vec()
+        [("a", a), ("b", b), ("c", c)]
+            .map(|(name, tokens)| (name.to_owned(), tokens, 1, 0))
+            .to_vec()
     };
     let fits = |of: &[Done]| {
         let (_, list) = shares(&roles, of);

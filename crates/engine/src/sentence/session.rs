@@ -84,7 +84,10 @@ pub(super) fn sentence(event: &Event, body: &Value) -> String {
             format!("The plan became {}.", plural(count as u64, "task"))
         }
         "session.merging" => {
-            format!("All tasks are verified; their work is brought together on {}.", text(body, "branch"))
+            format!(
+                "All tasks are verified; their work is brought together on {}.",
+                text(body, "branch")
+            )
         }
         "session.checking" => "The work is together; it is looked whether it is done.".to_owned(),
         "session.checked" => checked(body),
@@ -95,7 +98,9 @@ pub(super) fn sentence(event: &Event, body: &Value) -> String {
         ),
         "session.paused" => format!("{} paused the session.", who(event)),
         "session.resumed" => format!("{} let the session go on.", who(event)),
-        "session.verified" if why.is_empty() => "The goal is reached: every point of done holds.".to_owned(),
+        "session.verified" if why.is_empty() => {
+            "The goal is reached: every point of done holds.".to_owned()
+        }
         "session.verified" => format!("The session is over: {why}."),
         "session.failed" => format!("The session failed: {why}."),
         "session.cancelled" => format!("{} stopped the session.", who(event)),

@@ -7,9 +7,7 @@ use crate::handle::{Handle, NewRun};
 use orkestra_core::approval;
 use orkestra_core::plan::Plan;
 use orkestra_core::run::{Belongs, LimitsSpec, Purpose, Run, RunState, Wait};
-use orkestra_core::session::{
-    DoneFacts, FileThere, Seen, Session, SessionInput, criteria,
-};
+use orkestra_core::session::{DoneFacts, FileThere, Seen, Session, SessionInput, criteria};
 use orkestra_core::task::{Task, TaskState};
 use orkestra_host::git;
 use std::collections::BTreeSet;
@@ -39,7 +37,9 @@ fn evidence(session: &Session) -> Vec<String> {
         return session.wishes.evidence.clone();
     }
     let mut all = vec!["clean".to_owned()];
-    for item in session.plan.iter().flat_map(|plan: &Plan| &plan.tasks).flat_map(|task| &task.evidence) {
+    for item in
+        session.plan.iter().flat_map(|plan: &Plan| &plan.tasks).flat_map(|task| &task.evidence)
+    {
         let whole = item.starts_with("command") || item.starts_with("file:");
         if whole && !all.contains(item) && all.len() < orkestra_core::evidence::CHECKS_MAX - 1 {
             all.push(item.clone());
@@ -56,7 +56,9 @@ async fn integration(handle: &Handle, session: &Session, tip: &str) -> Result<Op
     let row = handle.store.read(move |read| read.run_by_key(&known)).await.map_err(Error::Store)?;
     let Some(run) = row.as_ref().map(crate::run::from_row).transpose()? else {
         let Some(program) = orkestra_host::program::find_program(NOBODY, &handle.path) else {
-            return Ok(Some(Err("The program true is not here, and the checks need it.".to_owned())));
+            return Ok(Some(Err(
+                "The program true is not here, and the checks need it.".to_owned()
+            )));
         };
         let new = NewRun {
             prompt: "Nothing is to be done: only the checks are made.".to_owned(),
@@ -144,11 +146,9 @@ async fn files(session: &Session, tip: Option<&str>) -> Result<Vec<FileThere>, E
         .collect();
     let paths: Vec<&str> = promised.iter().map(|(path, _)| *path).collect();
     let there = match tip {
-        Some(tip) if !paths.is_empty() => {
-            git::files_in(Path::new(&session.target), tip, &paths)
-                .await
-                .map_err(|error| Error::Target(error.to_string()))?
-        }
+        Some(tip) if !paths.is_empty() => git::files_in(Path::new(&session.target), tip, &paths)
+            .await
+            .map_err(|error| Error::Target(error.to_string()))?,
         _ => BTreeSet::new(),
     };
     Ok(promised

@@ -16,7 +16,8 @@ pub(super) async fn of(
         .filter(|task| task.state != TaskState::Cancelled && task.review != Some(ReviewWish::None))
         .collect();
     if let [only] = session.roles.there.as_slice() {
-        let why = format!("only {only} is there, so nobody else looked at its work: look at it yourself");
+        let why =
+            format!("only {only} is there, so nobody else looked at its work: look at it yourself");
         return Ok((0, if judged.is_empty() { Vec::new() } else { vec![why] }));
     }
     // A task is verified only when its newest review approved.

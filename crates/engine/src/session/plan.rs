@@ -8,9 +8,9 @@ use orkestra_core::plan::{self, Ask, comment_of, parse};
 use orkestra_core::prompt::Role;
 use orkestra_core::run::{Belongs, LimitsSpec, Purpose, Run, RunState};
 use orkestra_core::session::{Comment, Session, SessionInput};
+use orkestra_host::git;
 use orkestra_store::Filter;
 use serde_json::Value;
-use orkestra_host::git;
 use std::path::{Path, PathBuf};
 
 /// Texts of an agent that are looked through for its answer, the newest ones.
@@ -23,7 +23,13 @@ const WORDS_MAX: usize = 512 * 1024;
 const COMMENT_TRIES: u32 = 2;
 
 /// A run that is asked something and changes nothing.
-fn question(session: &Session, agent: &str, purpose: Purpose, prompt: String, role: Role) -> NewRun {
+fn question(
+    session: &Session,
+    agent: &str,
+    purpose: Purpose,
+    prompt: String,
+    role: Role,
+) -> NewRun {
     NewRun {
         prompt,
         agent: Some(agent.to_owned()),
@@ -210,7 +216,9 @@ pub(super) async fn review(handle: &Handle, session: &Session) -> Result<(), Err
             continue;
         }
         let prompt = || plan::review(&session.goal, plan, &session.roles);
-        let Some(comment) = comment(handle, session, &agent, round, prompt).await? else { continue };
+        let Some(comment) = comment(handle, session, &agent, round, prompt).await? else {
+            continue;
+        };
         let run = comment.run;
         say(handle, session.id, SessionInput::Commented(comment)).await?;
         if let Some(run) = run {

@@ -65,11 +65,8 @@ pub(super) fn make(
         session.plan.iter().flat_map(|plan| &plan.tasks).map(|task| task.key.clone()).collect();
     // Nothing of this commit may stay when they cannot be made.
     let made = task::create(tx, new_tasks(session), &by)?.map_err(StoreError::refused)?;
-    let links = keys
-        .into_iter()
-        .zip(made)
-        .map(|(key, task)| TaskLink { key, id: task.id })
-        .collect();
+    let links =
+        keys.into_iter().zip(made).map(|(key, task)| TaskLink { key, id: task.id }).collect();
     match apply(tx, session.id, SessionInput::Began(links), around)? {
         Ok(session) => Ok(session),
         Err(error) => Err(StoreError::Invalid(error.to_string())),

@@ -80,7 +80,8 @@ fn from_stdin_or(text: String, what: &str) -> Result<String, Failure> {
 
 async fn begin(context: Context, args: NewRun) -> Outcome {
     let limits = life::limits_of(&args)?;
-    let prompt = args.prompt.clone().ok_or_else(|| Failure::new(Code::Usage, "there is no prompt"))?;
+    let prompt =
+        args.prompt.clone().ok_or_else(|| Failure::new(Code::Usage, "there is no prompt"))?;
     let prompt = from_stdin_or(prompt, "the prompt")?;
     if !args.together.agents.is_empty() {
         return super::session::begin(&context, prompt, &args).await;

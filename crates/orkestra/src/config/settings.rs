@@ -6,8 +6,8 @@ mod hooks;
 mod job;
 mod money;
 mod sandbox;
-mod task;
 mod session;
+mod task;
 mod telemetry;
 mod upkeep;
 

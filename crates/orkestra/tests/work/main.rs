@@ -8,15 +8,15 @@
 )]
 #![allow(clippy::disallowed_methods, reason = "tests run the binary from outside")]
 
+mod crew;
 #[path = "../harness/mod.rs"]
 #[allow(dead_code, reason = "this test binary uses a part of it")]
 mod harness;
+mod plan;
 #[path = "../life/site.rs"]
 #[allow(dead_code, reason = "this test binary uses a part of it")]
 mod site;
 #[path = "../surfaces/support.rs"]
 #[allow(dead_code, reason = "this test binary uses a part of it")]
 mod support;
-mod crew;
-mod plan;
 mod tell;

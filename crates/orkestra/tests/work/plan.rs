@@ -22,8 +22,11 @@ fn row_056_two_goals_are_divided_in_two_ways() {
     let three = [
         ("sketch", json!({"role": "architect_designer", "agent": "ann"})),
         ("tower", json!({"agent": "bob", "depends": ["sketch"]})),
-        ("look", json!({"role": "problem_solver_reviewer", "agent": "cy", "kind": "review",
-            "deliverables": [], "depends": ["tower"]})),
+        (
+            "look",
+            json!({"role": "problem_solver_reviewer", "agent": "cy", "kind": "review",
+            "deliverables": [], "depends": ["tower"]}),
+        ),
     ];
     crew.answers("plan", "lighthouse", &plan(&three));
     crew.answers("plan", "kettle", &plan(&[("water", json!({})), ("fire", json!({}))]));
@@ -34,10 +37,7 @@ fn row_056_two_goals_are_divided_in_two_ways() {
     assert_eq!(task(&one, "tower")["depends"], json!(["sketch"]));
     let roles: Vec<&Value> =
         ["sketch", "tower", "look"].iter().map(|key| &task(&one, key)["role"]).collect();
-    assert_eq!(
-        roles,
-        ["architect_designer", "code_writer_implementer", "problem_solver_reviewer"]
-    );
+    assert_eq!(roles, ["architect_designer", "code_writer_implementer", "problem_solver_reviewer"]);
     assert_eq!(one["planned_by"], "ann", "the architect plans");
     // The script saw nothing but the prompt, and in it the goal word by word.
     let prompts = crew.seen("ann", "plan");
@@ -57,8 +57,15 @@ fn row_057_a_planner_is_given_the_seven_headings_and_the_goal() {
     let run = session["runs"][0]["id"].as_str().expect("a run");
     let charter = crew.home.data().join("runs").join(run).join("charter.md");
     let text = std::fs::read_to_string(charter).expect("the charter");
-    let headings = ["# TASK", "# USER REQUEST", "# RESPONSIBILITIES", "# DELIVERABLES", "# COMPLEXITY",
-        "# ESTIMATED TOKENS", "# REPORTS"];
+    let headings = [
+        "# TASK",
+        "# USER REQUEST",
+        "# RESPONSIBILITIES",
+        "# DELIVERABLES",
+        "# COMPLEXITY",
+        "# ESTIMATED TOKENS",
+        "# REPORTS",
+    ];
     let places: Vec<usize> =
         headings.iter().map(|heading| text.find(heading).expect(heading)).collect();
     assert!(places.is_sorted(), "{text}");
@@ -73,7 +80,10 @@ fn a_plan_that_cannot_be_carried_out_is_asked_for_again_with_its_problems() {
         ("malformed", "```json\n{\"tasks\": [\n```".to_owned(), "cannot be read"),
         (
             "cyclic",
-            format!("{}", plan(&[("a", json!({"depends": ["b"]})), ("b", json!({"depends": ["a"]}))])),
+            format!(
+                "{}",
+                plan(&[("a", json!({"depends": ["b"]})), ("b", json!({"depends": ["a"]}))])
+            ),
             "in a circle: a → b → a",
         ),
         (
@@ -90,8 +100,11 @@ fn a_plan_that_cannot_be_carried_out_is_asked_for_again_with_its_problems() {
         assert_eq!(keys(&session), ["good"], "{goal}");
         let refused = crew.told(&id, "session.plan_refused");
         assert_eq!(refused.len(), 1, "{goal}");
-        assert!(refused[0]["body"]["problems"].to_string().contains(&problem.replace('"', "\\\"")),
-            "{}", refused[0]["body"]);
+        assert!(
+            refused[0]["body"]["problems"].to_string().contains(&problem.replace('"', "\\\"")),
+            "{}",
+            refused[0]["body"]
+        );
         let again = crew.seen("ann", "again");
         let prompt = again.last().expect("it was asked again");
         assert!(prompt.contains(problem), "{prompt}");
@@ -108,10 +121,8 @@ fn a_planner_that_never_plans_is_asked_three_times_then_the_work_is_divided_by_r
     assert_eq!(crew.told(&id, "session.plan_refused").len(), 3);
     assert_eq!((crew.seen("ann", "plan").len(), crew.seen("ann", "again").len()), (1, 2));
     assert_eq!(keys(&session), ["design", "implement", "review"]);
-    let agents: Vec<&Value> = ["design", "implement", "review"]
-        .iter()
-        .map(|key| &task(&session, key)["agent"])
-        .collect();
+    let agents: Vec<&Value> =
+        ["design", "implement", "review"].iter().map(|key| &task(&session, key)["agent"]).collect();
     assert_eq!(agents, ["ann", "bob", "cy"]);
     assert!(task(&session, "implement")["prompt"].to_string().contains("Paint the fence"));
     // Another person wants to be asked instead.
@@ -261,11 +272,16 @@ fn row_112_an_approved_plan_becomes_tasks_in_phases() {
             (text("key"), text("phase"))
         })
         .collect();
-    let wanted = [("ground", "foundation"), ("walls", "features"), ("roof", "features"),
-        ("party", "deployment")];
+    let wanted = [
+        ("ground", "foundation"),
+        ("walls", "features"),
+        ("roof", "features"),
+        ("party", "deployment"),
+    ];
     assert_eq!(made, wanted.map(|(key, phase)| (key.to_owned(), phase.to_owned())));
     assert_eq!(session["tasks"][3]["title"], "The big party");
-    let shown = crew.home.json(&["task", "show", session["tasks"][3]["id"].as_str().expect("an id")]);
+    let shown =
+        crew.home.json(&["task", "show", session["tasks"][3]["id"].as_str().expect("an id")]);
     let depends = shown["depends"].to_string();
     assert!(depends.contains(session["tasks"][2]["id"].as_str().expect("an id")), "{shown:#}");
     assert_eq!(session["tasks"][1]["state"], "waiting", "{session:#}");

@@ -82,7 +82,9 @@ impl Story {
             "session.verified" | "session.failed" | "session.cancelled" => {
                 event.subject == self.session
             }
-            "session.asked" => event.subject == self.session && (self.headless || !about().is_empty()),
+            "session.asked" => {
+                event.subject == self.session && (self.headless || !about().is_empty())
+            }
             "run.waiting" | "approval.requested" => self.headless,
             "run.suspended" => {
                 let until = event.body.as_ref().and_then(|body| body.get("until"));
@@ -107,11 +109,23 @@ fn line(event: &EventView) -> Option<String> {
     };
     let quiet = matches!(
         event.kind.as_str(),
-        "run.created" | "run.reported" | "run.verified" | "task.heartbeat" | "task.checked"
-            | "task.created" | "task.edited" | "task.ready" | "task.waiting"
+        "run.created"
+            | "run.reported"
+            | "run.verified"
+            | "task.heartbeat"
+            | "task.checked"
+            | "task.created"
+            | "task.edited"
+            | "task.ready"
+            | "task.waiting"
     );
     (!quiet).then(|| {
-        format!("{}  {} {}", paint(Color::Grey, time), paint(color, mark), shorten(&event.summary, 240))
+        format!(
+            "{}  {} {}",
+            paint(Color::Grey, time),
+            paint(color, mark),
+            shorten(&event.summary, 240)
+        )
     })
 }
 
@@ -137,11 +151,7 @@ async fn so_far(
     session: &SessionView,
     each: &mut dyn FnMut(&EventView) -> bool,
 ) -> Result<(String, bool), Failure> {
-    let filter = format!(
-        "&kind={}&since={}",
-        encode(KINDS),
-        encode(&session.created_at)
-    );
+    let filter = format!("&kind={}&since={}", encode(KINDS), encode(&session.created_at));
     let mut after: Option<String> = None;
     loop {
         let from = after.map(|cursor| format!("&after={}", encode(&cursor))).unwrap_or_default();

@@ -125,7 +125,12 @@ fn comments(detail: &SessionDetail) -> Option<String> {
             (Some(_), _) if comment.suggestions.is_empty() => "agreed".to_owned(),
             (Some(_), _) => comment.suggestions.join("; "),
         };
-        lines.push(format!("  {} (round {}): {}", comment.agent, comment.round, shorten(&said, 200)));
+        lines.push(format!(
+            "  {} (round {}): {}",
+            comment.agent,
+            comment.round,
+            shorten(&said, 200)
+        ));
     }
     Some(lines.join("\n"))
 }
