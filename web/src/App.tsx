@@ -35,6 +35,31 @@ const pages: RouteObject[] = [
     path: 'runs/:id',
     lazy: async () => ({ Component: (await import('./pages/RunPage')).RunPage }),
   },
+  { path: 'board', lazy: async () => ({ Component: (await import('./pages/Board')).Board }) },
+  {
+    path: 'tasks/:id',
+    lazy: async () => ({ Component: (await import('./pages/TaskPage')).TaskPage }),
+  },
+  {
+    path: 'sessions',
+    lazy: async () => ({ Component: (await import('./pages/Sessions')).Sessions }),
+  },
+  {
+    path: 'sessions/:id',
+    lazy: async () => ({ Component: (await import('./pages/SessionPage')).SessionPage }),
+  },
+  {
+    path: 'decisions',
+    lazy: async () => ({ Component: (await import('./pages/Decisions')).Decisions }),
+  },
+  {
+    path: 'votes/:id',
+    lazy: async () => ({ Component: (await import('./pages/VotePage')).VotePage }),
+  },
+  {
+    path: 'reviews/:id',
+    lazy: async () => ({ Component: (await import('./pages/ReviewPage')).ReviewPage }),
+  },
   { path: 'agents', lazy: async () => ({ Component: (await import('./pages/Agents')).Agents }) },
   {
     path: 'approvals',

@@ -6,7 +6,7 @@ import {
   useQueryClient,
 } from '@tanstack/react-query';
 import { get, post, query } from './client';
-import type { Run } from './model';
+import type { JournalPage, Run } from './model';
 
 export type SessionState =
   | 'planning'
@@ -194,3 +194,13 @@ export function useSessionVerb() {
     onSuccess: (_, { id }) => kept({ id } as Session),
   });
 }
+
+/** The newest events of a session, oldest first: its own, and those of its tasks, runs, reviews and votes. */
+export const sessionLogQuery = (id: string) =>
+  queryOptions({
+    queryKey: ['session', id, 'log'],
+    queryFn: ({ signal }) =>
+      get<JournalPage>(`${one(id)}/events${query({ limit: 500 })}`, signal).then(({ events }) =>
+        events.toSorted((a, b) => a.seq - b.seq),
+      ),
+  });

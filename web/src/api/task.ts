@@ -118,7 +118,8 @@ export interface TaskDetail extends Task {
 export interface TaskPage {
   tasks: Task[];
   next: string | null;
-  counts?: Partial<Record<TaskState, number>>;
+  /** How many there are in all, where that is told. */
+  total?: number;
 }
 
 export interface TaskFilter {
@@ -196,3 +197,69 @@ export function useNewTask() {
     onSuccess: () => client.invalidateQueries({ queryKey: ['tasks'] }),
   });
 }
+
+/** All tasks of one session: a plan has fifty at most. */
+export const sessionTasksQuery = (session: string) =>
+  queryOptions({
+    queryKey: ['tasks', 'session', session],
+    queryFn: ({ signal }) =>
+      get<TaskPage>(`${api}${query({ session, limit: 200 })}`, signal).then(({ tasks }) => tasks),
+  });
+
+const GRAPH_MAX = 200;
+
+/** What waits for what: the newest tasks. */
+export const graphQuery = (filter: TaskFilter) =>
+  queryOptions({
+    queryKey: ['tasks', 'graph', filter],
+    queryFn: ({ signal }) =>
+      get<TaskPage>(`${api}${query({ ...filter, limit: GRAPH_MAX })}`, signal).then(
+        ({ tasks }) => tasks,
+      ),
+  });
+
+/** Who was chosen for a task, who was passed over, and why. */
+export interface Why {
+  /** What holds it back although somebody could do it. */
+  held: string | null;
+  /** Who would get it now; only while it is ready. */
+  now: Choice | null;
+  /** The newest first. */
+  made: Choice[];
+}
+
+export interface Choice {
+  fence: number | null;
+  at: string | null;
+  agent: string | null;
+  rule: string;
+  sentence: string;
+  candidates: Candidate[];
+}
+
+export interface Candidate {
+  agent: string;
+  matching: string[];
+  score: number;
+  penalty: number;
+  rating: number;
+  verified: number;
+  runs: number;
+  rate: number;
+  load: number;
+  /** Why it was passed over. */
+  excluded: string | null;
+}
+
+export const taskWhyQuery = (id: string) =>
+  queryOptions({
+    queryKey: ['task', id, 'why'],
+    queryFn: ({ signal }) => get<Why>(`${one(id)}/why`, signal),
+  });
+
+export const taskChecksQuery = (id: string) =>
+  queryOptions({
+    queryKey: ['task', id, 'checks'],
+    queryFn: ({ signal }) =>
+      get<{ checks: Checked[] }>(`${one(id)}/checks`, signal).then(({ checks }) => checks),
+  });

@@ -13,18 +13,85 @@ export interface Voter {
   name: string;
   kind: 'agent' | 'person' | 'external';
   weight: number;
+  /** `one`, `domain cloud`, `record 3:1`, `given`. */
   weight_from: string;
+  /** Why it gives no ballot in this round. */
+  absent: string | null;
+}
+
+export interface VoteOption {
+  id: string;
+  text: string;
+  proposed_by: string | null;
+  votes: number | null;
+  weight: number | null;
+}
+
+export interface Vote {
+  id: string;
+  short: string;
+  form: 'options' | 'question';
+  question: string;
+  detail: string | null;
+  kind: string;
+  domain: string | null;
+  options: VoteOption[];
+  method: string;
+  threshold: string | null;
+  quorum: string;
+  tie_break: string[];
+  on_deadlock: string[];
+  rounds: number;
+  security: boolean;
+  /** In one sentence. */
+  rule: string;
+  electorate: Voter[];
+  creator: string | null;
+  task: string | null;
+  session: string | null;
+  mediator: string | null;
+  state: 'open' | 'mediating' | 'closed';
+  round: number;
+  deadline: string;
+  cast: number;
+  outcome: VoteOutcome | null;
+  why: string | null;
+  level: string | null;
+  decided: {
+    option: string;
+    text: string;
+    by: string;
+    why: string;
+    at: string;
+    vote: string | null;
+  } | null;
+  /** What a person is asked, while one is. */
+  asks: string | null;
+  synthesis: string | null;
+  follows: { vote: string; kind: string } | null;
+  next: string | null;
+  mark: {
+    right: boolean;
+    instead: string | null;
+    why: string | null;
+    by: string;
+    at: string;
+  } | null;
+  hash: string;
+  opened_by: string;
+  created_at: string;
+  closed_at: string | null;
 }
 
 export interface Ballot {
   number: number;
   round: number;
   voter: string;
-  choice?: string | null;
-  ranking?: string[] | null;
-  abstain?: boolean;
-  veto?: boolean;
-  says?: unknown;
+  says: 'choice' | 'ranking' | 'abstain' | 'veto' | 'answer';
+  /** The options that it names, the best first. */
+  options: string[];
+  answer: string | null;
+  changed: string | null;
   reason: string;
   confidence: number | null;
   at: string;
@@ -42,47 +109,38 @@ export interface Tally {
   participated: number;
   chose: number;
   quorum: number;
-  scores: { option: string; votes: number; weight: number }[];
+  scores: Record<string, { votes: number; weight: number }>;
+  rounds: {
+    round: number;
+    votes: Record<string, number>;
+    exhausted: number;
+    eliminated: string | null;
+  }[];
+  tied?: string[];
+  tie_break?: { by: string; voter: string | null; draw: number | null } | null;
+  vetoed_by?: string[];
   why: string;
 }
 
-export interface Vote {
-  id: string;
-  short: string;
-  form: 'options' | 'question';
-  question: string;
-  detail: string | null;
-  kind: string;
-  domain: string | null;
-  options: { id: string; text: string; proposed_by: string | null }[];
-  rule: { method: string; says?: string; [key: string]: unknown };
-  electorate: Voter[];
-  task: string | null;
-  session: string | null;
-  state: 'open' | 'mediating' | 'closed';
-  round: number;
-  deadline: string;
-  cast: number;
+export interface VoteDetail {
+  vote: Vote;
+  ballots: Ballot[];
   tallies: Tally[];
   changes: { voter: string; round: number; from: string; to: string }[];
-  absent: { voter: string; round: number; why: string }[];
-  outcome: VoteOutcome | null;
-  why: string | null;
-  decided: { option: string; text: string; by: string; why: string; at: string } | null;
-  /** What a person is asked, while one is. */
-  asks: string | null;
-  synthesis: string | null;
-  mark: { right: boolean; instead: string | null; why: string | null; by: string } | null;
-  follows: { vote: string; kind: string } | null;
-  next: string | null;
-  opened_by: string;
-  created_at: string;
-  closed_at: string | null;
+  context: { found: string[]; files: string[]; commits: string[] };
 }
 
-export interface VoteDetail extends Vote {
-  ballots: Ballot[];
-  cli: string;
+/** The same ballots counted again by the same rule. */
+export interface Replay {
+  rounds: { round: number; kept: Tally | null; counted: Tally; same: boolean }[];
+  same: boolean;
+}
+
+export interface Verified {
+  ok: boolean;
+  votes: number;
+  ballots: number;
+  faults: { vote: string; ballot: number | null; what: string }[];
 }
 
 const api = '/api/v1/votes';
@@ -107,16 +165,40 @@ export const voteQuery = (id: string) =>
     queryKey: ['vote', id],
     queryFn: ({ signal }) => get<VoteDetail>(one(id), signal),
   });
-export type VoteVerb = 'cast' | 'close' | 'mark' | 'decide' | 'revote';
+
+export const replayQuery = (id: string) =>
+  queryOptions({
+    queryKey: ['vote', id, 'replay'],
+    queryFn: ({ signal }) => get<Replay>(`${one(id)}/replay`, signal),
+  });
+
+export const verifyQuery = (id: string) =>
+  queryOptions({
+    queryKey: ['vote', id, 'verify'],
+    queryFn: ({ signal }) => get<Verified>(`${one(id)}/verify`, signal),
+  });
+
+export interface NewBallot {
+  voter?: string;
+  option?: string;
+  ranking?: string[];
+  abstain?: boolean;
+  veto?: boolean;
+  answer?: string;
+  reason: string;
+  confidence?: number;
+}
+
+export type VoteVerb = 'cast' | 'close' | 'decide' | 'mark';
 
 export function useVoteVerb() {
   const client = useQueryClient();
   return useMutation({
     mutationFn: ({ id, verb, body }: { id: string; verb: VoteVerb; body?: unknown }) =>
       post<Vote>(`${one(id)}/${verb}`, body),
-    onSettled: (_data, _error, { id }) => {
+    onSettled: () => {
       void client.invalidateQueries({ queryKey: ['votes'] });
-      void client.invalidateQueries({ queryKey: ['vote', id] });
+      void client.invalidateQueries({ queryKey: ['vote'] });
       void client.invalidateQueries({ queryKey: ['status'] });
     },
   });

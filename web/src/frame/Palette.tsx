@@ -6,6 +6,7 @@ import {
   IconCalendarTime,
   IconHeartbeat,
   IconLogout,
+  IconPlayerPause,
   IconPlayerPlay,
   IconPlayerStop,
   IconPlus,
@@ -13,8 +14,9 @@ import {
   IconSearch,
   IconServer2,
   IconSettings,
+  IconUsersGroup,
 } from '@tabler/icons-react';
-import { useQuery } from '@tanstack/react-query';
+import { useInfiniteQuery, useQuery } from '@tanstack/react-query';
 import { useNavigate } from 'react-router';
 import {
   jobsQuery,
@@ -27,8 +29,10 @@ import {
   useSwitchJob,
   useUnitVerb,
 } from '../api/queries';
+import { sessionsQuery, useSessionVerb } from '../api/session';
 import { askedToast } from '../parts/JobActions';
 import { toastProblem } from '../parts/Problem';
+import { firstLine } from '../parts/words';
 import { pages } from './pages';
 
 const verbs: [UnitVerb, string, typeof IconPlayerPlay][] = [
@@ -45,6 +49,9 @@ export function Palette() {
   const { data: jobs = [] } = useQuery(jobsQuery);
   const runJob = useRunJob();
   const switchJob = useSwitchJob();
+  const { data: listed } = useInfiniteQuery(sessionsQuery);
+  const sessions = listed?.pages[0]?.sessions ?? [];
+  const sessionVerb = useSessionVerb();
   const checkHealth = useHealthCheck();
   const units = status?.units ?? [];
 
@@ -74,11 +81,33 @@ export function Palette() {
           leftSection: <IconCalendarTime size={18} aria-hidden />,
           onClick: () => void navigate(`/jobs/${encodeURIComponent(job.name)}`),
         })),
+        ...sessions.map((session) => ({
+          id: `session ${session.id}`,
+          label: firstLine(session.goal),
+          description: `Session ${session.short}: ${session.why}`,
+          keywords: ['session', session.short],
+          leftSection: <IconUsersGroup size={18} aria-hidden />,
+          onClick: () => void navigate(`/sessions/${session.id}`),
+        })),
       ],
     },
     {
       group: 'Do',
       actions: [
+        {
+          id: 'new session',
+          label: 'New session',
+          description: 'Give several agents one goal',
+          leftSection: <IconPlus size={18} aria-hidden />,
+          onClick: () => void navigate('/sessions?new'),
+        },
+        {
+          id: 'new task',
+          label: 'New task',
+          description: 'Put something into the queue',
+          leftSection: <IconPlus size={18} aria-hidden />,
+          onClick: () => void navigate('/board?new=task'),
+        },
         {
           id: 'new run',
           label: 'New run',
@@ -113,6 +142,19 @@ export function Palette() {
               switchJob.mutate({ job: job.name, on: !job.enabled }, { onError: toastProblem }),
           },
         ]),
+        ...sessions
+          .filter(({ state }) => !['verified', 'failed', 'cancelled'].includes(state))
+          .map((session) => {
+            const verb = session.state === 'paused' ? ('resume' as const) : ('pause' as const);
+            const Icon = verb === 'pause' ? IconPlayerPause : IconPlayerPlay;
+            return {
+              id: `${verb} session ${session.id}`,
+              label: `${verb === 'pause' ? 'Pause' : 'Resume'} session: ${firstLine(session.goal)}`,
+              leftSection: <Icon size={18} aria-hidden />,
+              onClick: () =>
+                sessionVerb.mutate({ id: session.id, verb }, { onError: toastProblem }),
+            };
+          }),
         {
           id: 'check health',
           label: 'Check health now',

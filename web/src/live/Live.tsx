@@ -29,6 +29,14 @@ const followed = new Set([
   'alerts',
   'health',
   'journal',
+  'tasks',
+  'task',
+  'sessions',
+  'session',
+  'reviews',
+  'review',
+  'votes',
+  'vote',
 ]);
 
 /** Events come in bursts: the cache is brought up to date at most this often. */

@@ -26,10 +26,11 @@ export function touched(event: Pick<JournalEvent, 'topic' | 'subject' | 'kind' |
               ['status'],
               ['runs'],
               ['run', event.subject],
+              ['session'],
               ...(event.kind === 'run.usage' ? [['usage'], ['budgets'], ['agents']] : []),
             ],
           }
-        : { now: [['status'], ['runs'], ['run', event.subject]], soon: [] };
+        : { now: [['status'], ['runs'], ['run', event.subject]], soon: [['session'], ['tasks']] };
     case 'job':
       // The house's own look at its health is a job, too.
       return {
@@ -48,6 +49,21 @@ export function touched(event: Pick<JournalEvent, 'topic' | 'subject' | 'kind' |
       return { now: [], soon: [['status'], ['health']] };
     case 'approval':
       return { now: [['status'], ['approvals'], ['approval', event.subject]], soon: [['runs']] };
+    case 'task':
+      return {
+        now: [['status'], ['tasks'], ['task', event.subject]],
+        // Its session counts it; what depends on it has changed, too.
+        soon: [['session'], ['task']],
+      };
+    case 'session':
+      return { now: [['status'], ['sessions'], ['session', event.subject]], soon: [['tasks']] };
+    case 'review':
+      return {
+        now: [['status'], ['reviews'], ['review', event.subject]],
+        soon: [['tasks'], ['session']],
+      };
+    case 'vote':
+      return { now: [['status'], ['votes'], ['vote', event.subject]], soon: [['session']] };
     case 'agent':
       return { now: [['status'], ['agents']], soon: [] };
     case 'budget':

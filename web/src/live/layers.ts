@@ -1,5 +1,9 @@
-/** Units by what they start after: each as far right as its longest way. Cycles cannot occur. */
-import type { Unit } from '../api/model';
+/** Things by what they come after: each as far right as its longest way. Cycles cannot occur. */
+/** A thing, and what it comes after: whose name, and on which condition. */
+export interface Following {
+  name: string;
+  after: Record<string, string>;
+}
 
 export interface Spot {
   name: string;
@@ -22,7 +26,7 @@ export interface Layers {
   alone: string[];
 }
 
-export function layers(units: Pick<Unit, 'name' | 'after'>[]): Layers {
+export function layers(units: Following[]): Layers {
   const byName = new Map(units.map((unit) => [unit.name, unit]));
   const needs = (name: string) =>
     Object.keys(byName.get(name)?.after ?? {}).filter((other) => byName.has(other));
