@@ -16,7 +16,7 @@ mod usage;
 
 use self::usage::Ledger;
 use crate::ending::Ending;
-use crate::event::{self, number, number_32, status, text, without_line_end};
+use crate::event::{self, number, number_32, status, text};
 use crate::script::plan_status;
 use crate::{Adapter, AgentSpec, Begin, Counts, ProcessExit, RunRequest};
 use orkestra_core::agent::{AgentEvent, Denial, Ended, FileChange, PlanItem, RawReason};
@@ -92,19 +92,7 @@ impl Adapter for Claude {
     }
 
     fn line(&mut self, line: &[u8]) -> Vec<AgentEvent> {
-        self.counts.lines += 1;
-        let line = without_line_end(line);
-        if line.trim_ascii().is_empty() {
-            self.counts.blank += 1;
-            return Vec::new();
-        }
-        let events = match serde_json::from_str::<Value>(&String::from_utf8_lossy(line)) {
-            Ok(value) => self.object(&value, line),
-            Err(error) => vec![event::raw(RawReason::Malformed, &error.to_string(), line)],
-        };
-        self.counts.raw +=
-            events.iter().filter(|event| matches!(event, AgentEvent::Raw { .. })).count() as u64;
-        events
+        event::json_line(self, line, Self::object)
     }
 
     fn finish(&mut self, exit: ProcessExit, stderr_tail: &str) -> Vec<AgentEvent> {

@@ -1,5 +1,6 @@
 //! Parts that the adapters share.
 
+use crate::Adapter;
 use orkestra_core::agent::{AgentEvent, RawReason};
 use serde_json::Value;
 
@@ -102,4 +103,26 @@ pub(crate) fn status_in(text: &str) -> Option<u16> {
         ((400..600).contains(&number) && named).then_some(number)
     });
     numbers.into_iter().next()
+}
+
+/// A line of an agent that prints JSON objects, one a line: counted, and read by `object`. A line
+/// that is no JSON is kept as it is.
+pub(crate) fn json_line<A: Adapter>(
+    adapter: &mut A,
+    line: &[u8],
+    object: impl FnOnce(&mut A, &Value, &[u8]) -> Vec<AgentEvent>,
+) -> Vec<AgentEvent> {
+    adapter.counts_mut().lines += 1;
+    let line = without_line_end(line);
+    if line.trim_ascii().is_empty() {
+        adapter.counts_mut().blank += 1;
+        return Vec::new();
+    }
+    let events = match serde_json::from_str::<Value>(&String::from_utf8_lossy(line)) {
+        Ok(value) => object(adapter, &value, line),
+        Err(error) => vec![raw(RawReason::Malformed, &error.to_string(), line)],
+    };
+    adapter.counts_mut().raw +=
+        events.iter().filter(|event| matches!(event, AgentEvent::Raw { .. })).count() as u64;
+    events
 }
