@@ -132,6 +132,8 @@ pub enum Wait {
     },
     /// A person who let it wait.
     Resume,
+    /// The next daemon: this one was ended by a person while its agent worked.
+    Daemon,
 }
 
 impl Wait {
@@ -144,6 +146,7 @@ impl Wait {
             Self::Agent { .. } => "agent",
             Self::Budget { .. } => "budget",
             Self::Resume => "resume",
+            Self::Daemon => "daemon",
         }
     }
 
@@ -160,6 +163,7 @@ impl Wait {
             Self::Agent { until: None, why } => format!("Its agent is held back: {why}"),
             Self::Budget { why } => why.clone(),
             Self::Resume => "It waits until somebody resumes it.".to_owned(),
+            Self::Daemon => "It goes on when Orkestra is up again.".to_owned(),
         }
     }
 }
@@ -589,6 +593,9 @@ pub enum RunInput {
         /// In words.
         why: String,
     },
+    /// The daemon goes down, and with it the agent's processes. The work is not given up: it goes on
+    /// with the next daemon.
+    Close,
     /// No budget has room for what its agent would do next: its processes are ended, and a person is
     /// asked.
     TooDear {

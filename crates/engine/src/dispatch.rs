@@ -489,7 +489,7 @@ impl Dispatcher {
             let active: Vec<RunId> =
                 self.runs.values().filter(|run| !checked(run)).map(|run| run.id).collect();
             for id in active {
-                self.take_run(id, RunInput::Cancel, actor, None, gathered);
+                self.take_run(id, RunInput::Close, actor, None, gathered);
                 close_in = close_in.max(CLOSE_PATIENCE + crate::run::GRACE);
             }
         }

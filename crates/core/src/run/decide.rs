@@ -84,6 +84,7 @@ impl Run {
                 turn.out_of_budget(&why, wait)
             }
             RunInput::TooDear { why } => turn.too_dear(&why),
+            RunInput::Close => turn.close(),
             RunInput::Asked { approval } => turn.asked(approval),
             RunInput::Answered { approval, allow } => turn.answered(&approval, allow),
             RunInput::Violated { rule, reason, command, tool, call } => {

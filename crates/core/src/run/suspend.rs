@@ -17,7 +17,8 @@ impl Turn<'_, '_> {
         let until = match &wait {
             Wait::Until { at, .. } => Some(*at),
             Wait::Agent { until, .. } => *until,
-            Wait::Approvals | Wait::Person { .. } | Wait::Budget { .. } | Wait::Resume => None,
+            Wait::Approvals | Wait::Person { .. } | Wait::Budget { .. } => None,
+            Wait::Resume | Wait::Daemon => None,
         };
         let body = json!({"for": wait.word(), "why": wait.why(), "until": until,
             "approvals": self.out.run.waiting_for});
@@ -133,6 +134,11 @@ impl Turn<'_, '_> {
                 self.go_on();
                 true
             }
+            // It is only asked by the next daemon, at its start.
+            Wait::Daemon => {
+                self.go_on();
+                true
+            }
             Wait::Agent { .. } if self.moment.hold.is_none() => {
                 self.go_on();
                 true
@@ -197,6 +203,37 @@ impl Turn<'_, '_> {
         self.event("run.violation", &actor, body);
         self.out.run.violations += 1;
         true
+    }
+
+    /// Its processes end with the daemon, and it waits for the next. Whom nobody can remind of what
+    /// was done is not begun again without a person: it may have acted outside its worktree.
+    pub(super) fn close(&mut self) -> bool {
+        let wait = match self.out.run.state {
+            RunState::Paused { .. } => Wait::Resume,
+            _ if self.out.run.knows_conversation() => Wait::Daemon,
+            _ => Wait::Person {
+                question: "Orkestra went down while its agent worked, and the agent has no conversation to go on \
+                     with. Retry begins its work again; or abort."
+                    .to_owned(),
+            },
+        };
+        match self.out.run.state.clone() {
+            RunState::Starting { instance }
+            | RunState::Running { instance, .. }
+            | RunState::Paused { instance, .. } => {
+                self.asked_for("run.interrupted", json!({"why": wait.why()}));
+                self.stop(instance, Then::Suspended { wait });
+                true
+            }
+            RunState::Preparing
+            | RunState::Suspended { .. }
+            | RunState::Stopping { .. }
+            | RunState::Reported
+            | RunState::Verified
+            | RunState::Refuted { .. }
+            | RunState::Failed { .. }
+            | RunState::Cancelled => false,
+        }
     }
 
     /// It does not go on by itself: that a budget is not used up says nothing about whether the same

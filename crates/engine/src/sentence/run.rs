@@ -25,6 +25,9 @@ pub(super) fn sentence(event: &Event, body: &Value) -> Option<String> {
             }
             _ => format!("{} told the run: {} It goes on.", who(), quote(text(body, "text"))),
         },
+        "run.interrupted" => {
+            format!("The daemon goes down while the agent works. {}", text(body, "why"))
+        }
         "run.suspended" => format!("The run waits. {}", quote(text(body, "why"))),
         "run.answered" => format!("{} answered the run: {}.", who(), text(body, "answer")),
         "run.waiting" => "The agent waits for an answer to what it asked.".to_owned(),

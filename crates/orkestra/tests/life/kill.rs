@@ -79,9 +79,8 @@ fn soak_a_run_goes_on_whenever_the_daemon_is_killed() {
     kills(30);
 }
 
-#[test]
-fn an_agent_killed_together_with_the_daemon_is_started_anew_with_its_conversation() {
-    let script = r#"#!/bin/sh
+/// Prints, then works on for ever, unless it goes on with its conversation.
+const TALKER: &str = r#"#!/bin/sh
 cat > /dev/null
 echo '{"type":"started","session_id":"talk-1"}'
 if [ -z "$ORKESTRA_RESUME" ]; then
@@ -90,7 +89,25 @@ if [ -z "$ORKESTRA_RESUME" ]; then
 fi
 echo "{\"type\":\"text\",\"text\":\"again $ORKESTRA_RESUME\"}"
 "#;
-    let mut site = Site::script(script, json!({}));
+
+#[test]
+fn a_run_that_down_interrupted_goes_on_with_its_conversation_when_orkestra_is_up_again() {
+    let mut site = Site::script(TALKER, json!({}));
+    let id = site.begin("helper", &[]);
+    site.wait_texts(&id, 1);
+    site.home.down();
+    assert!(site.home.processes().is_empty(), "nothing lives on");
+    site.home.up();
+    let run = site.wait_over(&id);
+    assert_ne!(run["state"], "failed", "{run:#}");
+    assert_eq!(texts(&run), ["first", "again talk-1"]);
+    assert_eq!(site.told(&id, "run.interrupted").len(), 1);
+    assert_eq!(site.told(&id, "run.ended").len(), 1);
+}
+
+#[test]
+fn an_agent_killed_together_with_the_daemon_is_started_anew_with_its_conversation() {
+    let mut site = Site::script(TALKER, json!({}));
     let id = site.begin("helper", &[]);
     site.wait_texts(&id, 1);
     let pid = site.show(&id)["pid"].as_i64().expect("a pid");

@@ -84,7 +84,8 @@ impl WaitView {
         let until = match wait {
             Wait::Until { at, .. } => Some(at.to_string()),
             Wait::Agent { until, .. } => until.map(|at| at.to_string()),
-            Wait::Approvals | Wait::Person { .. } | Wait::Budget { .. } | Wait::Resume => None,
+            Wait::Approvals | Wait::Person { .. } | Wait::Budget { .. } => None,
+            Wait::Resume | Wait::Daemon => None,
         };
         let answers: &[&str] = match wait {
             Wait::Person { .. } => &["retry", "fixed", "abort"],

@@ -42,6 +42,8 @@ enum Step {
     Measured(u128, u64, i64),
     Died(u128, u8),
     Over,
+    TooDear,
+    Close,
     Instruct(u8),
 }
 
@@ -64,6 +66,8 @@ fn step() -> impl Strategy<Value = Step> {
             .prop_map(|(life, memory, at)| Step::Measured(life, memory, at)),
         3 => (1_u128..6, 0_u8..7).prop_map(|(life, kind)| Step::Died(life, kind)),
         1 => Just(Step::Over),
+        1 => Just(Step::TooDear),
+        1 => Just(Step::Close),
         2 => (0_u8..4).prop_map(Step::Instruct),
     ]
 }
@@ -140,6 +144,8 @@ proptest! {
                     RunInput::Instruct { text: "more".to_owned(), key: key.to_string() }
                 }
                 Step::Over => RunInput::OverBudget { why: "none left".to_owned() },
+                Step::TooDear => RunInput::TooDear { why: "too dear".to_owned() },
+                Step::Close => RunInput::Close,
             };
             let of = match &input {
                 RunInput::Streamed { instance, .. } | RunInput::Exited { instance, .. } => {
