@@ -13,6 +13,7 @@ mod tests;
 pub use after::{After, LeaseFact, OutputFact, after, markers_in};
 pub use before::{AgentFact, Before, DependsFact, RowFact, before};
 
+use crate::span::Span;
 use serde::{Deserialize, Serialize};
 
 /// How bad it is; in this order.
@@ -114,6 +115,19 @@ impl Phase {
     pub fn parse(word: &str) -> Option<Self> {
         [Self::Pre, Self::Post].into_iter().find(|phase| phase.word() == word)
     }
+}
+
+/// A check of the configuration: a command, run where the task's outcome is (`checks:`).
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct OwnCheck {
+    /// When it is made.
+    pub when: Phase,
+    /// A line for the shell; it passes when it exits with 0.
+    pub command: String,
+    /// How bad it is when it does not.
+    pub level: Level,
+    /// How long it may take.
+    pub timeout: Span,
 }
 
 /// What a check found.

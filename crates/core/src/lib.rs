@@ -20,6 +20,7 @@ pub mod issue;
 pub mod job;
 pub mod merge;
 pub mod money;
+pub mod notice;
 pub mod overlap;
 pub mod plan;
 pub mod prompt;

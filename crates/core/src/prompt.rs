@@ -19,6 +19,8 @@ pub struct Brief<'a> {
     pub budget_usd: Option<f64>,
     /// Its part among others, if it has one.
     pub role: Option<&'a Role>,
+    /// What concerned the agent since its last work (`notice::in_prompt`).
+    pub notices: Option<&'a str>,
 }
 
 /// What a plan says about the one who does a task (MISSION 1.1, 1.6).
@@ -66,6 +68,9 @@ pub fn compose(task: &Brief<'_>) -> String {
     }
     if let Some(context) = task.role.and_then(|role| role.context.as_deref()) {
         let _ = writeln!(text, "\n{}", context.trim_end());
+    }
+    if let Some(notices) = task.notices {
+        let _ = writeln!(text, "\n{}", notices.trim_end());
     }
     let _ = writeln!(text, "\n# USER REQUEST\n\n{}", task.request.trim_end());
     text.push_str("\n# RESPONSIBILITIES\n\n");
@@ -150,6 +155,7 @@ mod tests {
             checks: &checks,
             budget_usd: Some(2.5),
             role: None,
+            notices: None,
         };
         let text = compose(&task);
         assert_eq!(text, compose(&task));

@@ -52,6 +52,9 @@ pub enum Error {
     /// What was asked for makes no sense with this task now, or there is no such task.
     #[error(transparent)]
     RefusedTask(#[from] orkestra_core::task::Refusal),
+    /// The work as a whole cannot be changed now; it says why.
+    #[error("{0}")]
+    Work(String),
     /// No such run.
     #[error("there is no run {0}")]
     UnknownRun(String),

@@ -158,6 +158,8 @@ pub async fn start(mut options: Options, futures: &Futures) -> Result<Handle, Er
     crate::issue::watch(&handle, futures);
     crate::session::watch(&handle, futures);
     crate::consumer::follow(&handle, futures, crate::session::consumer(&handle));
+    crate::notice::watch(&handle, futures);
+    crate::snapshot::watch(&handle, futures);
     Ok(handle)
 }
 

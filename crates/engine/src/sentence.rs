@@ -8,6 +8,7 @@ mod job;
 mod run;
 mod session;
 mod task;
+mod work;
 
 use orkestra_core::event::Event;
 use orkestra_core::span::Span;
@@ -80,6 +81,7 @@ pub fn sentence(event: &Event) -> String {
         kind if kind.starts_with("session.") => session::sentence(event, body),
         kind if kind.starts_with("effect.") => effect_sentence(kind, body),
         "health.changed" => health_sentence(body),
+        kind if kind.starts_with("work.") => work::sentence(event, body),
         "prune.done" => format!(
             "Pruned: {} of what was old enough, {} freed.",
             body.get("counts")

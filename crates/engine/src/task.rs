@@ -81,7 +81,11 @@ pub(crate) fn load(read: &dyn Read, id: TaskId) -> Result<Option<Task>, StoreErr
 }
 
 /// Writes a task with its events; an earlier one with other dependencies had those replaced.
-fn put(tx: &mut dyn Write, decision: &mut Decision, was: Option<&Task>) -> Result<(), StoreError> {
+pub(crate) fn put(
+    tx: &mut dyn Write,
+    decision: &mut Decision,
+    was: Option<&Task>,
+) -> Result<(), StoreError> {
     let task = &mut decision.task;
     if let Some(last) = tx.append(&decision.events)?.last() {
         task.latest = Some(*last);

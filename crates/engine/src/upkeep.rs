@@ -4,7 +4,9 @@
 use crate::issue::GitHubSpec;
 use crate::money::Money;
 use crate::session::SessionsSpec;
+use crate::snapshot::SnapshotRules;
 use orkestra_connectors::Notification;
+use orkestra_core::check::OwnCheck;
 use orkestra_core::gate::Policy;
 use orkestra_core::health::Thresholds;
 use orkestra_core::sandbox::SandboxSpec;
@@ -29,6 +31,10 @@ pub struct Upkeep {
     pub approvals_expire: Option<Span>,
     /// What agents may do without being asked, and what not at all.
     pub gate: Policy,
+    /// When snapshots of the work are taken.
+    pub snapshots: SnapshotRules,
+    /// The person's own checks of tasks, by name.
+    pub checks: BTreeMap<String, OwnCheck>,
     /// The sandbox of agents that are not in the configuration.
     pub sandbox: SandboxSpec,
     /// How tasks are given out and tried again.

@@ -3,6 +3,7 @@
 mod agent;
 mod approval;
 mod bridge;
+mod context;
 mod gate;
 mod job;
 mod money;
@@ -13,6 +14,7 @@ mod top;
 pub(crate) use agent::*;
 pub(crate) use approval::*;
 pub(crate) use bridge::Bridge;
+pub(crate) use context::*;
 pub(crate) use gate::*;
 pub(crate) use job::*;
 pub(crate) use money::*;
@@ -106,6 +108,9 @@ pub(crate) enum Command {
     /// Make, list, verify and put back backups
     #[command(subcommand)]
     Backup(Backup),
+    /// Keep the work as it is now, and put it back as it was
+    #[command(subcommand)]
+    Snapshot(Snapshot),
     /// Replace a running daemon by this program; what runs goes on
     Upgrade(Upgrade),
     /// Look whether the secrets of the configuration are there

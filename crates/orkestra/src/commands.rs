@@ -28,11 +28,13 @@ pub(crate) mod keep;
 mod life;
 mod logs;
 mod man;
+mod notice;
 mod prune;
 mod run;
 mod secret;
 mod service;
 mod session;
+mod snapshot;
 mod status;
 mod top;
 mod unit;
@@ -125,6 +127,7 @@ pub(crate) async fn run(cli: Cli, surroundings: Surroundings) -> ExitCode {
         Command::Audit(args) => audit::run(context, args).await,
         Command::Config(args) => config::run(context, args).await,
         Command::Backup(args) => backup::run(context, args).await,
+        Command::Snapshot(args) => snapshot::run(context, args).await,
         Command::Upgrade(args) => upgrade::run(context, args).await,
         Command::Secret(args) => secret::run(context, args).await,
         Command::Agent(args) => agent::run(context, args).await,

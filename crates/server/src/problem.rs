@@ -48,6 +48,8 @@ pub const CODES: &[(&str, &str)] = &[
     ("ORK-1101", "No such session"),
     ("ORK-1102", "It cannot be done with this session now"),
     ("ORK-1103", "The plan cannot be carried out"),
+    ("ORK-1601", "No such snapshot"),
+    ("ORK-1602", "The work cannot be put back now"),
 ];
 
 /// An error as clients get it.
@@ -169,6 +171,7 @@ impl From<orkestra_engine::Error> for Problem {
             Error::PlanRefused(_) => {
                 Self::new(StatusCode::UNPROCESSABLE_ENTITY, "ORK-1103", detail)
             }
+            Error::Work(_) => Self::new(StatusCode::CONFLICT, "ORK-1602", detail),
             Error::UnknownRun(_) => Self::new(StatusCode::NOT_FOUND, "ORK-0502", detail)
                 .hint("orkestra run list shows the runs."),
         }

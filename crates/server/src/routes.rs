@@ -18,10 +18,12 @@ mod log;
 mod login;
 mod metrics;
 mod money;
+mod notice;
 mod run;
 mod sample;
 mod secret;
 mod session;
+mod snapshot;
 pub(crate) mod task;
 mod unit;
 
@@ -98,6 +100,12 @@ fn protected_routes() -> OpenApiRouter<App> {
         .routes(routes!(agent::probe))
         .routes(routes!(agent::pause))
         .routes(routes!(agent::resume))
+        .routes(routes!(notice::inbox))
+        .routes(routes!(notice::read))
+        .routes(routes!(notice::note, notice::set_note))
+        .routes(routes!(snapshot::list, snapshot::create))
+        .routes(routes!(snapshot::show))
+        .routes(routes!(snapshot::restore))
         .routes(routes!(money::usage))
         .routes(routes!(money::budgets, money::set))
         .routes(routes!(money::remove))

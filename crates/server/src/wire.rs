@@ -3,6 +3,7 @@
 
 mod agent;
 mod approval;
+mod context;
 mod effect;
 mod evidence;
 mod github;
@@ -14,6 +15,7 @@ mod upkeep;
 
 pub use agent::*;
 pub use approval::*;
+pub use context::*;
 pub use effect::*;
 pub use evidence::*;
 pub use github::*;

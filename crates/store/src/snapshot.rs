@@ -14,7 +14,21 @@ use serde_json::{Map, Value, json};
 use sha2::{Digest, Sha256};
 
 /// What belongs to the work, in the order in which it can be put back.
-const TABLES: &[&str] = &["agent_note"];
+const TABLES: &[&str] =
+    &["agent_note", "project", "session", "task", "task_dependency", "review", "vote", "ballot"];
+
+/// Those that this database has.
+fn tables(connection: &Connection) -> Result<Vec<&'static str>, Error> {
+    let mut known = connection
+        .prepare_cached("SELECT 1 FROM sqlite_master WHERE type = 'table' AND name = ?1")?;
+    let mut found = Vec::new();
+    for table in TABLES {
+        if known.exists([table])? {
+            found.push(*table);
+        }
+    }
+    Ok(found)
+}
 
 /// A snapshot without its rows.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -134,14 +148,14 @@ fn dump(connection: &Connection, table: &str) -> Result<(Vec<String>, Vec<Value>
 }
 
 fn dump_all(connection: &Connection) -> Result<(String, u64, Map<String, Value>), Error> {
-    let (mut tables, mut counts, mut all) = (Map::new(), Map::new(), 0_u64);
-    for table in TABLES {
+    let (mut all_tables, mut counts, mut all) = (Map::new(), Map::new(), 0_u64);
+    for table in tables(connection)? {
         let (columns, rows) = dump(connection, table)?;
         all += rows.len() as u64;
-        counts.insert((*table).to_owned(), json!(rows.len()));
-        tables.insert((*table).to_owned(), json!({"columns": columns, "rows": rows}));
+        counts.insert(table.to_owned(), json!(rows.len()));
+        all_tables.insert(table.to_owned(), json!({"columns": columns, "rows": rows}));
     }
-    Ok((Value::Object(tables).to_string(), all, counts))
+    Ok((Value::Object(all_tables).to_string(), all, counts))
 }
 
 fn digest(body: &str) -> String {
@@ -151,7 +165,7 @@ fn digest(body: &str) -> String {
 impl<R: Rows> ReadSnapshots for R {
     fn work_rows(&self) -> Result<u64, Error> {
         let mut all = 0;
-        for table in TABLES {
+        for table in tables(self.connection())? {
             let sql = format!("SELECT count(*) FROM {table}");
             let count: i64 =
                 self.connection().prepare_cached(&sql)?.query_row([], |row| row.get(0))?;
@@ -250,30 +264,31 @@ impl WriteSnapshots for Tx<'_> {
             .snapshot_body(id)?
             .ok_or_else(|| Error::Invalid(format!("there is no snapshot {id}")))?;
         let damaged = |what: &str| Error::damaged(format!("the snapshot {id}: {what}"));
-        let tables: Map<String, Value> =
+        let kept: Map<String, Value> =
             serde_json::from_str(&body).map_err(|_| damaged("it is no JSON"))?;
-        for table in TABLES.iter().rev() {
+        let known = tables(self.connection)?;
+        for table in known.iter().rev() {
             // One that an older version made lacks tables that came later: those stay as they are.
-            if tables.contains_key(*table) {
+            if kept.contains_key(*table) {
                 self.connection.prepare_cached(&format!("DELETE FROM {table}"))?.execute([])?;
             }
         }
-        for table in TABLES {
-            let Some(found) = tables.get(*table) else { continue };
+        for table in known {
+            let Some(found) = kept.get(table) else { continue };
             let columns: Vec<&str> = found
                 .get("columns")
                 .and_then(Value::as_array)
                 .map(|columns| columns.iter().filter_map(Value::as_str).collect())
                 .ok_or_else(|| damaged("its columns"))?;
             // Names stand in the statement, so only those that the table has may.
-            let known = self
+            let has = self
                 .connection
                 .prepare_cached(&format!("SELECT * FROM {table} LIMIT 0"))?
                 .column_names()
                 .into_iter()
                 .map(str::to_owned)
                 .collect::<Vec<_>>();
-            if columns.iter().any(|column| !known.iter().any(|name| name == column)) {
+            if columns.iter().any(|column| !has.iter().any(|name| name == column)) {
                 return Err(damaged("it has columns that are not known"));
             }
             let marks: Vec<String> = (1..=columns.len()).map(|at| format!("?{at}")).collect();

@@ -125,6 +125,14 @@ pub(crate) async fn prepare(options: &Options, run: &Run) -> Result<Prepared, St
         Contract::of(&wanted, &project.evidence, declared.as_ref(), !worktree.is_plain())
             .map_err(|error| format!("{error}."))?;
     let contract = with_tests(run, contract, declared.as_ref());
+    // One that gets its prompt as it is is told nothing else, and its notices wait.
+    let notices = if run.raw {
+        None
+    } else {
+        crate::notice::take(&options.store, &run.agent, run.id)
+            .await
+            .map_err(|error| format!("What it has to be told cannot be read: {error}."))?
+    };
     let task = compose(&Brief {
         request: &run.prompt,
         folder: &worktree.path,
@@ -132,6 +140,7 @@ pub(crate) async fn prepare(options: &Options, run: &Run) -> Result<Prepared, St
         checks: &contract.checks,
         budget_usd: run.budget_usd,
         role: run.role.as_ref(),
+        notices: notices.as_deref(),
     });
     write_private(&charter(&options.home, run.id), task.as_bytes())
         .map_err(|error| format!("The task cannot be written down: {error}."))?;

@@ -24,6 +24,17 @@ pub(super) fn sentence(event: &Event, body: &Value) -> String {
             format!("{agent} answered {}.", who(event))
         }
         "agent.called" => format!("{agent} gave no answer: {}.", quote(text(body, "error"))),
+        "agent.notified" => {
+            format!("{agent} will be told: {}", quote(text(body, "message")))
+        }
+        "agent.read_notices" => match super::number(body, "count") {
+            1 => format!("{agent} was told what concerns it (1 notice)."),
+            count => format!("{agent} was told what concerns it ({count} notices)."),
+        },
+        "agent.noted" => match text(body, "current_understanding") {
+            "" => format!("{} wrote a note for {agent}.", who(event)),
+            note => format!("{} noted for {agent}: {}", who(event), quote(note)),
+        },
         "agent.breaker_opened" => format!(
             "{agent} failed {} times in a row and gets no task {until}: {why}.",
             super::number(body, "failures")

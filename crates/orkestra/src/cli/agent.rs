@@ -64,6 +64,10 @@ pub(crate) enum Agent {
         #[command(flatten)]
         json: Json,
     },
+    /// Show what an agent will be told before its next work
+    Inbox(super::AgentInbox),
+    /// Write down what an agent understood, or show it
+    Note(super::AgentNote),
     /// Let an agent go on that was paused, or that waits for a rate limit
     Resume {
         /// Its name

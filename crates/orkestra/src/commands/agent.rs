@@ -75,6 +75,8 @@ pub(super) async fn run(context: Context, args: Agent) -> Outcome {
                 stats(&log);
             }
         }
+        Agent::Inbox(args) => return super::notice::inbox(context, args).await,
+        Agent::Note(args) => return super::notice::note(context, args).await,
         Agent::Resume { name, json } => {
             let path = format!("/api/v1/agents/{}/resume", super::encode(&name));
             let held = context.client()?.post(&path, &()).await?;

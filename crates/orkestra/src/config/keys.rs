@@ -1,5 +1,6 @@
 //! Every key of the file, once: the reader, the schema, the hints and the tests go by this table.
 
+pub(crate) mod check;
 pub(crate) mod gate;
 pub(crate) mod github;
 pub(crate) mod job;
@@ -219,6 +220,20 @@ pub(crate) const ROOT: Section = Section {
             default: "",
             example: "{ logs: 7d }",
             doc: "How long things are kept.",
+        },
+        Key {
+            name: "checks",
+            ty: Ty::Named(&check::CHECK),
+            default: "{}",
+            example: "{ lint: { command: make lint } }",
+            doc: "Your own checks of tasks, by name.",
+        },
+        Key {
+            name: "snapshots",
+            ty: Sub(&check::SNAPSHOTS),
+            default: "",
+            example: "{ every: 1h }",
+            doc: "When snapshots of the work are taken.",
         },
         Key {
             name: "approvals",

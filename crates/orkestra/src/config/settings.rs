@@ -1,5 +1,6 @@
 //! The tree → settings: every section is read here, and what they say about each other checked.
 
+mod check;
 mod gate;
 mod github;
 mod hooks;

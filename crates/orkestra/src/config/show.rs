@@ -47,6 +47,11 @@ pub(crate) fn values(settings: &Settings) -> Value {
         "prices": prices(&settings.upkeep.money),
         "money": { "zone": settings.upkeep.money.books.zone.iana_name().unwrap_or("UTC") },
         "retention": retention(&settings.upkeep.retention),
+        "checks": settings.upkeep.checks,
+        "snapshots": {
+            "every": settings.upkeep.snapshots.every,
+            "keep": settings.upkeep.snapshots.keep,
+        },
         "approvals": { "expire": settings.upkeep.approvals_expire },
         "health": thresholds(&settings.upkeep.thresholds),
         "tasks": tasks(&settings.upkeep.tasks),

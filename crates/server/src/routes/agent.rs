@@ -104,7 +104,7 @@ pub(crate) async fn ask(
     Ok(Json(AgentAnswers { answers: answers.into_iter().map(Into::into).collect() }))
 }
 
-fn known(app: &App, name: &str) -> Result<(), Problem> {
+pub(super) fn known(app: &App, name: &str) -> Result<(), Problem> {
     let discovery = app.engine.agents();
     let mut names = discovery
         .found

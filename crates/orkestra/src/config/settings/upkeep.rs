@@ -23,6 +23,8 @@ pub(super) fn read(top: &Fields<'_>, sandbox: SandboxSpec, reader: &mut Reader) 
         github: None,
         approvals_expire: Some(approvals_expire(top, reader)),
         gate: super::gate::read(top, reader),
+        snapshots: super::check::snapshots(top, reader),
+        checks: super::check::read(top, reader),
         sandbox,
         tasks: super::task::read(top, reader),
         sessions: super::session::read(top, reader),

@@ -69,6 +69,13 @@ fn every_key() -> Vec<(String, String, &'static Key)> {
                     };
                     walk(inner, "notifications.x.", &wrap, out);
                 }
+                Ty::Named(inner) if key.name == "checks" => {
+                    let wrap = |text: String| {
+                        let command = if text.starts_with("command") { "" } else { ", command: x" };
+                        format!("checks: {{ x: {{ {text}{command} }} }}")
+                    };
+                    walk(inner, "checks.x.", &wrap, out);
+                }
                 Ty::Named(inner) if key.name == "prices" => {
                     let wrap = |text: String| {
                         let input = if text.starts_with("input") { "" } else { ", input: 1" };
