@@ -566,7 +566,7 @@ impl Handle {
         if let Some(told) = self.hooks_before(&known, &call).await {
             return Ok(told);
         }
-        let judged = gate::judge(self, &known, &call);
+        let judged = gate::judge(self, &known, &call).await;
         let asked = Box::new(Asked { run, instance, call, judged });
         self.ask(|reply| Message::Ask { asked, reply: Some(reply) }).await
     }

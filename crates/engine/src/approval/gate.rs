@@ -7,6 +7,7 @@ use orkestra_core::approval::Reason;
 use orkestra_core::gate::{Action, Decision, Place, Policy, Ruling, Scope, is_blind, is_outward};
 use orkestra_core::run::Run;
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 /// What the gate says to a call.
 #[derive(Debug, Clone, PartialEq)]
@@ -32,8 +33,24 @@ pub(crate) enum Judged {
     },
 }
 
-/// What the gate says to a call of this run.
-pub(crate) fn judge(handle: &Handle, run: &Run, call: &ToolCall) -> Judged {
+/// The gate has an answer in a thousandth of this, but for lines that are made to take long.
+const PATIENCE: Duration = Duration::from_secs(3);
+
+/// What the gate says to a call of this run. What cannot be judged in time is denied.
+pub(crate) async fn judge(handle: &Handle, run: &Run, call: &ToolCall) -> Judged {
+    let (judged_by, known, asked) = (handle.clone(), run.clone(), call.clone());
+    let judging = tokio::task::spawn_blocking(move || judge_now(&judged_by, &known, &asked));
+    match tokio::time::timeout(PATIENCE, judging).await {
+        Ok(Ok(judged)) => judged,
+        Ok(Err(_)) | Err(_) => Judged::Deny {
+            rule: "unreadable".to_owned(),
+            reason: "it cannot be judged in time; say it in a simpler way".to_owned(),
+            command: call.tool.clone(),
+        },
+    }
+}
+
+fn judge_now(handle: &Handle, run: &Run, call: &ToolCall) -> Judged {
     let Some(worktree) = run.worktree.as_ref().map(|place| PathBuf::from(&place.path)) else {
         let reason = "the run has no folder yet".to_owned();
         return Judged::Deny { rule: "no-folder".to_owned(), reason, command: call.tool.clone() };
