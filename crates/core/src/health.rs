@@ -3,6 +3,10 @@
 //!
 //! Nothing is measured here. What could not be measured is `unknown`, never `ok`.
 
+mod agents;
+
+pub use agents::{AgentFact, Agents, system};
+
 use crate::span::Span;
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
@@ -194,6 +198,8 @@ pub struct Daemon {
     pub jobs_failing: Vec<String>,
     /// Its outbox.
     pub outbox: Outbox,
+    /// Its agents; nothing where there are none.
+    pub agents: Option<Agents>,
 }
 
 /// What was measured.
@@ -288,6 +294,7 @@ pub fn report(facts: &Facts, thresholds: &Thresholds) -> Report {
             jobs_check(&daemon.jobs_failing),
             outbox_check(daemon.outbox),
         ]);
+        checks.extend(daemon.agents.as_ref().map(agents::agents_check));
     }
     Report { level: checks.iter().map(|check| check.level).max().unwrap_or(Level::Ok), checks }
 }

@@ -239,6 +239,21 @@ pub enum Rule {
     Nobody,
 }
 
+impl Rule {
+    /// The word on the wire.
+    pub fn word(self) -> &'static str {
+        match self {
+            Self::Assigned => "assigned",
+            Self::Only => "only",
+            Self::Record => "record",
+            Self::Score => "score",
+            Self::Load => "load",
+            Self::Failover => "failover",
+            Self::Nobody => "nobody",
+        }
+    }
+}
+
 /// Who gets a task, and why.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Choice {

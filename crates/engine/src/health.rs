@@ -153,6 +153,7 @@ impl Handle {
             units: count_units(&self.units()),
             jobs_failing: failing(&self.jobs()),
             outbox,
+            agents: self.agents_health().await?,
         });
         Ok(health::report(&facts, &self.upkeep().thresholds))
     }

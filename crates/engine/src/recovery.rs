@@ -160,6 +160,7 @@ pub async fn start(mut options: Options, futures: &Futures) -> Result<Handle, Er
     crate::consumer::follow(&handle, futures, crate::session::consumer(&handle));
     crate::notice::watch(&handle, futures);
     crate::snapshot::watch(&handle, futures);
+    crate::assign::watch(&handle, futures);
     Ok(handle)
 }
 

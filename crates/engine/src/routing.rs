@@ -5,13 +5,19 @@ use crate::handle::Handle;
 use jiff::{SignedDuration, Timestamp};
 use orkestra_core::agent_state::health;
 use orkestra_core::breaker::{self, Breaker};
+use orkestra_core::event::Event;
+use orkestra_core::health::{AgentFact, Agents};
 use orkestra_core::id::RunId;
 use orkestra_core::routing::{self, Reason, Record};
-use orkestra_store::{Error as StoreError, Read, TrackRow, TrackSum, Write};
+use orkestra_core::task::TaskState;
+use orkestra_store::{Error as StoreError, Filter, Read, TrackRow, TrackSum, Write};
 use std::collections::BTreeMap;
 
 /// How agents did lately is counted over so many hours.
 pub const LATELY_HOURS: i64 = 24;
+
+/// Breakers that opened or closed, of which the mean time to recover is taken.
+const BREAKS_MAX: usize = 500;
 
 /// How an agent is as one who gets tasks.
 #[derive(Debug, Clone, Default, PartialEq)]
@@ -89,6 +95,21 @@ pub(crate) fn record(
     tx.put_track(&TrackRow { run, agent, kind, outcome: outcome.to_owned(), at })
 }
 
+/// Breakers that closed again, and how long they had been open on average, in milliseconds.
+fn recovered(events: &[Event]) -> Option<(u64, u64)> {
+    let mut opened: BTreeMap<&str, Timestamp> = BTreeMap::new();
+    let (mut count, mut all_ms) = (0_u64, 0_u64);
+    for event in events {
+        if event.kind == "agent.breaker_opened" {
+            opened.entry(&event.subject).or_insert(event.at);
+        } else if let Some(at) = opened.remove(event.subject.as_str()) {
+            let open = u64::try_from(event.at.duration_since(at).as_millis()).unwrap_or(0);
+            (count, all_ms) = (count + 1, all_ms.saturating_add(open));
+        }
+    }
+    (count > 0).then(|| (count, all_ms / count))
+}
+
 /// How runs at tasks ended: by agent, by kind.
 pub(crate) type Records = BTreeMap<String, BTreeMap<String, Record>>;
 
@@ -136,6 +157,47 @@ impl Handle {
             }
         });
         found.chain(missing).collect()
+    }
+
+    /// How the agents do together; nothing where there are none.
+    pub(crate) async fn agents_health(&self) -> Result<Option<Agents>, Error> {
+        let workers = self.workers();
+        if workers.is_empty() {
+            return Ok(None);
+        }
+        let facts = self.work_facts().await?;
+        let now = self.now().at;
+        let (hour, day) = (now - SignedDuration::from_hours(1), LATELY_HOURS);
+        let since = now - SignedDuration::from_hours(day);
+        let read = self.store.read(move |read| {
+            let done = read.track_since(hour)?.iter().map(|sum| sum.verified).sum();
+            let counts = read.task_counts(None)?;
+            let ready = counts.iter().find(|(state, _)| state == TaskState::Ready.word());
+            let kinds = ["agent.breaker_opened", "agent.breaker_closed"].map(str::to_owned);
+            let filter = Filter {
+                kinds: kinds.to_vec(),
+                limit: BREAKS_MAX,
+                newest_first: true,
+                ..Filter::default()
+            };
+            let mut events = read.events(&filter)?;
+            events.retain(|event| event.at >= since);
+            events.reverse();
+            Ok((done, ready.map_or(0, |(_, count)| *count), recovered(&events)))
+        });
+        let (done_last_hour, ready, recovered) = read.await.map_err(Error::Store)?;
+        let all = workers.iter().map(|worker| {
+            let of = facts.get(&worker.name);
+            let lately = of.map(WorkFacts::lately).unwrap_or_default();
+            let open = of.is_some_and(|of| of.breaker.open_until().is_some());
+            AgentFact {
+                name: worker.name.clone(),
+                active: worker.out.is_none() && !open,
+                runs: lately.all(),
+                bad: lately.refuted.saturating_add(lately.failed),
+            }
+        });
+        Ok(Some(Agents { all: all.collect(), ready, done_last_hour, recovered }))
     }
 
     /// Breaker and records of every agent that has one, by name.

@@ -19,6 +19,7 @@ mod login;
 mod metrics;
 mod money;
 mod notice;
+mod routing;
 mod run;
 mod sample;
 mod secret;
@@ -94,6 +95,7 @@ fn protected_routes() -> OpenApiRouter<App> {
         .routes(routes!(job::disable))
         .routes(routes!(job::logs))
         .routes(routes!(job::log_stream))
+        .routes(routes!(routing::why))
         .routes(routes!(agent::list))
         .routes(routes!(agent::ask))
         .routes(routes!(agent::show))

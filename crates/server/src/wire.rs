@@ -10,6 +10,7 @@ mod github;
 mod job;
 mod life;
 mod money;
+mod routing;
 mod session;
 mod upkeep;
 
@@ -22,6 +23,7 @@ pub use github::*;
 pub use job::*;
 pub use life::*;
 pub use money::*;
+pub use routing::*;
 pub use session::*;
 pub use upkeep::*;
 

@@ -15,6 +15,7 @@ fn facts() -> Facts {
             units: Units { all: 2, running: 2, ..Units::default() },
             jobs_failing: Vec::new(),
             outbox: Outbox::default(),
+            agents: None,
         }),
     }
 }

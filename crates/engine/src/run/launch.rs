@@ -29,11 +29,18 @@ impl Runs {
         let enclosure = Enclosure::of(&self.actors.options, run, spec);
         let (secrets, env) = (self.actors.secrets.clone(), spec.variables());
         let store = self.actors.options.store.clone();
+        let of = run.clone();
         let tells = run.attempt().is_some_and(|attempt| attempt.number > 1 && !attempt.resume);
         self.actors.futures.spawn(FutureKind::Run, async move {
             // A new conversation about work that was begun is told what was done.
             if let (true, Some(prompt)) = (tells, &launch.stdin)
                 && let Err(error) = append(prompt, &story::of(&store, id).await)
+            {
+                tracing::warn!(run = %id, %error, "The prompt could not be made longer.");
+            }
+            if let (Some(prompt), Some(before)) =
+                (&launch.stdin, crate::summary::of(&store, &of).await)
+                && let Err(error) = append(prompt, &before)
             {
                 tracing::warn!(run = %id, %error, "The prompt could not be made longer.");
             }

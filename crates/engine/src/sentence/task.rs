@@ -54,6 +54,12 @@ pub(super) fn sentence(event: &Event, body: &Value) -> String {
             };
             format!("The task {title} was taken back: {owner} {how}.{}", again(body))
         }
+        "task.failed_over" => format!(
+            "The task {title} goes from {} to {}. {why}",
+            text(body, "from"),
+            text(body, "to")
+        ),
+        "task.unplaced" => format!("Nobody can do the task {title} now. {why}"),
         "task.released" => format!("The task {title} was given back: {reason}."),
         "task.poisoned" => format!(
             "The task {title} is not tried again by itself: {} attempts went wrong.",
