@@ -194,6 +194,8 @@ export interface Run {
   /** Whether the agent works in the target itself, since there is no git. */
   plain?: boolean;
   budget_usd?: number | null;
+  /** For what it is: `work`, `plan`, `review`, `vote`, `mediation`. */
+  purpose?: string;
 }
 
 export type RunAnswer = 'retry' | 'fixed' | 'abort';

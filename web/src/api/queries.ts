@@ -117,6 +117,13 @@ export const runsQuery = infiniteQueryOptions({
   getNextPageParam: (page: RunPage) => page.next ?? undefined,
 });
 
+/** Enough of the newest runs to know what is at work on the board. */
+export const newestRunsQuery = queryOptions({
+  queryKey: ['runs', 'newest'],
+  queryFn: ({ signal }) =>
+    get<RunPage>(`${api}/runs${query({ limit: 200 })}`, signal).then(({ runs }) => runs),
+});
+
 export const runQuery = (id: string) =>
   queryOptions({
     queryKey: ['run', id],

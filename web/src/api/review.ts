@@ -39,14 +39,19 @@ export interface Seat {
   opinion: Opinion | null;
   /** Why there is no verdict of it. */
   missing: string | null;
+  /** Why its first answer was given back to it. */
+  sent_back: string | null;
 }
 
 export interface ReviewDecision {
   action: string;
   reason: string;
-  next_steps?: string[];
-  at?: string;
-  by?: string;
+  next_steps: string[];
+  /** Which of the four rules; none when a person decided. */
+  rule: number | null;
+  /** `policy`, or a person. */
+  by: string;
+  at: string;
 }
 
 export interface Review {
@@ -62,13 +67,23 @@ export interface Review {
   focus: string | null;
   state: ReviewState;
   why: string;
+  /** Of all; nothing while it is open. */
+  verdict: Verdict | 'no_verdict' | null;
   seats: Seat[];
   deadline: string;
   due_at: string | null;
   decisions: ReviewDecision[];
+  /** What the author was told of it. */
+  instruction: string | null;
   person: { answer: string; note: string | null; by: string; at: string } | null;
   created_at: string;
   updated_at: string;
+}
+
+export interface ReviewDetail extends Review {
+  /** Where it lies. */
+  file: string;
+  cli: string;
 }
 
 export type PersonsAnswer = 'approve' | 'concern' | 'stop';
@@ -98,7 +113,7 @@ export const reviewsQuery = (filter: ReviewFilter = {}) =>
 export const reviewQuery = (id: string) =>
   queryOptions({
     queryKey: ['review', id],
-    queryFn: ({ signal }) => get<Review>(`${api}/${encodeURIComponent(id)}`, signal),
+    queryFn: ({ signal }) => get<ReviewDetail>(`${api}/${encodeURIComponent(id)}`, signal),
   });
 
 export function useAnswerReview() {
@@ -111,5 +126,15 @@ export function useAnswerReview() {
       void client.invalidateQueries({ queryKey: ['review'] });
       void client.invalidateQueries({ queryKey: ['status'] });
     },
+  });
+}
+
+/** A person has a run's work looked at by another agent. */
+export function useAskReview() {
+  const client = useQueryClient();
+  return useMutation({
+    mutationFn: ({ run, focus }: { run: string; focus?: string }) =>
+      post<Review>(api, { run, focus }),
+    onSuccess: () => client.invalidateQueries({ queryKey: ['reviews'] }),
   });
 }

@@ -184,7 +184,7 @@ export function useNewSession() {
   });
 }
 
-export type SessionVerb = 'approve' | 'plan' | 'pause' | 'resume' | 'stop' | 'review';
+export type SessionVerb = 'approve' | 'plan' | 'pause' | 'resume' | 'stop';
 
 export function useSessionVerb() {
   const kept = useKept();
@@ -195,12 +195,21 @@ export function useSessionVerb() {
   });
 }
 
-/** The newest events of a session, oldest first: its own, and those of its tasks, runs, reviews and votes. */
+/** The newest events of a session, oldest first: all that followed from its beginning. */
 export const sessionLogQuery = (id: string) =>
   queryOptions({
     queryKey: ['session', id, 'log'],
-    queryFn: ({ signal }) =>
-      get<JournalPage>(`${one(id)}/events${query({ limit: 500 })}`, signal).then(({ events }) =>
-        events.toSorted((a, b) => a.seq - b.seq),
-      ),
+    queryFn: async ({ signal }) => {
+      const first = await get<JournalPage>(
+        `/api/v1/journal${query({ topic: 'session', subject: id, limit: 1, order: 'asc', after: 0 })}`,
+        signal,
+      );
+      const chain = first.events[0]?.chain;
+      if (!chain) return [];
+      const { events } = await get<JournalPage>(
+        `/api/v1/journal${query({ chain, limit: 1000, order: 'desc' })}`,
+        signal,
+      );
+      return events.toReversed();
+    },
   });

@@ -29,10 +29,11 @@ export const priorities: Priority[] = ['critical', 'high', 'medium', 'low'];
 
 export interface Depend {
   task: string;
+  /** `hard`: it must be verified; `soft`: it should be; `over`: it must be over. */
   kind: string;
-  short?: string;
-  title?: string | null;
-  state?: TaskState | null;
+  short: string;
+  title: string | null;
+  state: TaskState | null;
 }
 
 export interface Task {
@@ -55,15 +56,16 @@ export interface Task {
   /** Who has to do it, if that was said. */
   assigned: string | null;
   /** Who has it, or had it last. */
-  agent?: string | null;
+  agent: string | null;
   claim: {
     owner: string;
     agent: string;
     fence: number;
     run: string | null;
     at: string;
-    seen_at?: string;
+    seen_at: string;
     expires_at: string | null;
+    note: string | null;
   } | null;
   tries: number;
   tries_max: number;
@@ -72,26 +74,33 @@ export interface Task {
   runs: string[];
   result: string | null;
   milestone: string | null;
+  budget_usd: number | null;
   merged: string | null;
   created_by: string;
   created_at: string;
   updated_at: string;
   started_at: string | null;
   ended_at: string | null;
-  /** What its runs cost; nothing when that is not known. */
-  cost_usd?: number | null;
-  last_progress_at?: string | null;
-  checks?: { all: number; passed: number; failed: number } | null;
-  overlaps?: Overlap[];
 }
 
-/** Another task that touches the same file (soft) or the same lines (hot). */
+/** Two runs whose work meets: in one file (soft), or in the same lines (hot). */
 export interface Overlap {
-  task: string;
-  short?: string;
-  title?: string;
-  path?: string;
+  one: string;
+  other: string;
+  one_task: string | null;
+  other_task: string | null;
+  one_agent: string;
+  other_agent: string;
   level: 'soft' | 'hot';
+  files: { path: string; hot: boolean; lines: [number, number][] }[];
+}
+
+/** Where the work of one task meets that of others, seen from that task. */
+export interface Meeting {
+  task: string | null;
+  agent: string;
+  level: 'soft' | 'hot';
+  paths: string[];
 }
 
 export interface CheckOutcome {
@@ -108,18 +117,29 @@ export interface Checked {
   results: CheckOutcome[];
 }
 
+export interface TaskLink {
+  id: string;
+  short: string;
+  title: string;
+  state: TaskState;
+}
+
 export interface TaskDetail extends Task {
-  dependents: { id: string; short?: string; title: string; state: TaskState; kind?: string }[];
-  children?: { id: string; short?: string; title: string; state: TaskState }[];
-  runs_detail?: Run[];
+  dependents: TaskLink[];
+  /** Its parts, and what a pattern made. */
+  children: TaskLink[];
+  /** The oldest first. */
+  runs_detail: Run[];
+  /** What the next attempt is told of those before. */
+  context: string | null;
   cli: string;
 }
 
 export interface TaskPage {
   tasks: Task[];
   next: string | null;
-  /** How many there are in all, where that is told. */
-  total?: number;
+  /** How many are in each state, of the session if one was asked for. */
+  counts: Partial<Record<TaskState, number>>;
 }
 
 export interface TaskFilter {
@@ -134,12 +154,12 @@ export const TASKS_PER_PAGE = 100;
 export type TaskData = InfiniteData<TaskPage, string | null>;
 
 /** The tasks of one column of the board. */
-export const tasksQuery = (states: TaskState[], filter: TaskFilter) =>
+export const tasksQuery = (states: TaskState[], filter: TaskFilter, newest: boolean) =>
   infiniteQueryOptions({
     queryKey: ['tasks', states.join(','), filter],
     queryFn: ({ signal, pageParam }) =>
       get<TaskPage>(
-        `${api}${query({ state: states.join(','), ...filter, limit: TASKS_PER_PAGE, after: pageParam })}`,
+        `${api}${query({ state: states.join(','), ...filter, newest: newest ? 'true' : null, limit: TASKS_PER_PAGE, after: pageParam })}`,
         signal,
       ),
     initialPageParam: null as string | null,
@@ -152,15 +172,7 @@ export const taskQuery = (id: string) =>
     queryFn: ({ signal }) => get<TaskDetail>(one(id), signal),
   });
 
-export type TaskVerb =
-  | 'edit'
-  | 'assign'
-  | 'retry'
-  | 'cancel'
-  | 'shelve'
-  | 'unshelve'
-  | 'handover'
-  | 'verify';
+export type TaskVerb = 'edit' | 'assign' | 'retry' | 'cancel' | 'shelve' | 'unshelve' | 'handover';
 
 export interface TaskChange {
   id: string;
@@ -186,7 +198,7 @@ export interface NewTask {
   priority?: Priority;
   agent?: string;
   target?: string;
-  depends?: Depend[];
+  backlog?: boolean;
   evidence?: string[];
 }
 
@@ -206,17 +218,35 @@ export const sessionTasksQuery = (session: string) =>
       get<TaskPage>(`${api}${query({ session, limit: 200 })}`, signal).then(({ tasks }) => tasks),
   });
 
-const GRAPH_MAX = 200;
-
-/** What waits for what: the newest tasks. */
-export const graphQuery = (filter: TaskFilter) =>
+/** What waits for what: around a task, of a session, or of all that is not over. */
+export const graphQuery = (around: { task?: string; session?: string }) =>
   queryOptions({
-    queryKey: ['tasks', 'graph', filter],
+    queryKey: ['tasks', 'graph', around],
     queryFn: ({ signal }) =>
-      get<TaskPage>(`${api}${query({ ...filter, limit: GRAPH_MAX })}`, signal).then(
-        ({ tasks }) => tasks,
-      ),
+      get<{ tasks: Task[] }>(`${api}/graph${query(around)}`, signal).then(({ tasks }) => tasks),
   });
+
+export const overlapsQuery = queryOptions({
+  queryKey: ['overlaps'],
+  queryFn: ({ signal }) =>
+    get<{ overlaps: Overlap[] }>('/api/v1/overlaps', signal).then(({ overlaps }) => overlaps),
+});
+
+/** Where the work of a task meets that of others. */
+export function meetings(overlaps: Overlap[], task: string): Meeting[] {
+  return overlaps.flatMap((each) => {
+    const first = each.one_task === task;
+    if (!first && each.other_task !== task) return [];
+    return [
+      {
+        task: first ? each.other_task : each.one_task,
+        agent: first ? each.other_agent : each.one_agent,
+        level: each.level,
+        paths: each.files.filter(({ hot }) => hot || each.level === 'soft').map(({ path }) => path),
+      },
+    ];
+  });
+}
 
 /** Who was chosen for a task, who was passed over, and why. */
 export interface Why {

@@ -175,7 +175,7 @@ export const replayQuery = (id: string) =>
 export const verifyQuery = (id: string) =>
   queryOptions({
     queryKey: ['vote', id, 'verify'],
-    queryFn: ({ signal }) => get<Verified>(`${one(id)}/verify`, signal),
+    queryFn: ({ signal }) => get<Verified>(`${api}/verify${query({ vote: id })}`, signal),
   });
 
 export interface NewBallot {

@@ -64,6 +64,9 @@ export function touched(event: Pick<JournalEvent, 'topic' | 'subject' | 'kind' |
       };
     case 'vote':
       return { now: [['status'], ['votes'], ['vote', event.subject]], soon: [['session']] };
+    case 'merge':
+    case 'overlap':
+      return { now: [['status'], ['merges'], ['overlaps']], soon: [['session'], ['tasks']] };
     case 'agent':
       return { now: [['status'], ['agents']], soon: [] };
     case 'budget':

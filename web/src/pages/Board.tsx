@@ -2,11 +2,19 @@
 import { Button, SegmentedControl, Select } from '@mantine/core';
 import { IconPlus, IconX } from '@tabler/icons-react';
 import { useInfiniteQuery, useQuery } from '@tanstack/react-query';
-import { useCallback, useState } from 'react';
+import { useCallback, useMemo, useState } from 'react';
 import { useSearchParams } from 'react-router';
-import { agentsQuery } from '../api/queries';
+import { agentsQuery, newestRunsQuery } from '../api/queries';
 import { sessionsQuery } from '../api/session';
-import { graphQuery, type Task, type TaskFilter, type TaskVerb, useTaskVerb } from '../api/task';
+import {
+  graphQuery,
+  type Overlap,
+  overlapsQuery,
+  type Task,
+  type TaskFilter,
+  type TaskVerb,
+  useTaskVerb,
+} from '../api/task';
 import { AgentName } from '../parts/AgentName';
 import { BoardColumn } from '../parts/BoardColumn';
 import { type ColumnId, columns, moveTo, verbsOf } from '../parts/board';
@@ -108,9 +116,14 @@ function Filters({ filter, onChange }: FiltersProps) {
   );
 }
 
+const none: Overlap[] = [];
+
 function Columns({ filter }: { filter: TaskFilter }) {
   const act = useTaskVerb();
   const [dragged, setDragged] = useState<Task | null>(null);
+  const { data: newest } = useQuery(newestRunsQuery);
+  const { data: overlaps = none } = useQuery(overlapsQuery);
+  const runs = useMemo(() => new Map(newest?.map((run) => [run.id, run])), [newest]);
   const ask = (task: Task, verb: TaskVerb, body?: unknown) => {
     setDragged(null);
     act.mutate({ id: task.id, verb, body }, { onError: toastProblem });
@@ -131,6 +144,8 @@ function Columns({ filter }: { filter: TaskFilter }) {
             key={column.id}
             column={column}
             filter={filter}
+            runs={runs}
+            overlaps={overlaps}
             dragged={dragged}
             onDrag={onDrag}
             onDrop={(task) => drop(task, column.id)}
@@ -207,7 +222,7 @@ function Target({ label, tone, onDrop, children }: TargetProps) {
 }
 
 function Graph({ filter }: { filter: TaskFilter }) {
-  const { data: tasks, error } = useQuery(graphQuery(filter));
+  const { data: tasks, error } = useQuery(graphQuery({ session: filter.session }));
   if (!tasks) return error ? <ProblemNote error={error} /> : <Waiting />;
   return (
     <section className={pages.card} aria-label="What waits for what">
@@ -217,7 +232,7 @@ function Graph({ filter }: { filter: TaskFilter }) {
           id: task.id,
           title: task.title,
           state: task.state,
-          agent: task.claim?.agent ?? task.agent ?? task.assigned,
+          agent: task.agent,
           depends: task.depends,
           to: `/tasks/${task.id}`,
         }))}

@@ -4,8 +4,9 @@ import { Link, Navigate, useParams } from 'react-router';
 import { reviewQuery } from '../api/review';
 import { Copy } from '../parts/Copy';
 import { Fact, Facts } from '../parts/Facts';
-import { Head, Waiting } from '../parts/Page';
+import { Band, Head, Waiting } from '../parts/Page';
 import { ProblemNote } from '../parts/Problem';
+import { Prose } from '../parts/Prose';
 import { ReviewCard } from '../parts/ReviewCard';
 import { ReviewPill } from '../parts/StatePill';
 import { Timeline } from '../parts/Timeline';
@@ -64,10 +65,20 @@ export function ReviewPage() {
             </Copy>
           </Fact>
           <Fact name="In the terminal">
-            <Copy label="terminal command" text={`orkestra review show ${review.short}`} />
+            <Copy label="terminal command" text={review.cli} />
+          </Fact>
+          <Fact name="File">
+            <Copy label="file" text={review.file} />
           </Fact>
         </Facts>
       </section>
+      {review.instruction && (
+        <Band title="What the author was told">
+          <div className={styles.pad}>
+            <Prose text={review.instruction} />
+          </div>
+        </Band>
+      )}
       <section className={classes.band} aria-label="What happened">
         <h2 className={classes.bandHead}>What happened</h2>
         <Timeline filter={{ topic: 'review', subject: review.id }} />

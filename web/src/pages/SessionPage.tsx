@@ -1,5 +1,5 @@
 /** One session: its plan, who does what and how much, what was said and decided, and its controls. */
-import { Button, Menu, Modal, SegmentedControl, Textarea } from '@mantine/core';
+import { Button, Menu, Modal, SegmentedControl, Select, Textarea } from '@mantine/core';
 import {
   IconCheck,
   IconChevronDown,
@@ -12,6 +12,7 @@ import {
 import { useQuery } from '@tanstack/react-query';
 import { useState } from 'react';
 import { Link, Navigate, useParams, useSearchParams } from 'react-router';
+import { useAskReview } from '../api/review';
 import {
   type SessionDetail,
   type SessionState,
@@ -157,8 +158,12 @@ interface ReviewModalProps {
 }
 
 function ReviewModal({ session, opened, onClose }: ReviewModalProps) {
-  const act = useSessionVerb();
+  const ask = useAskReview();
   const [focus, setFocus] = useState('');
+  // Work is reviewed, not reviews: the runs of tasks, the newest first.
+  const runs = session.runs.filter(({ purpose }) => (purpose ?? 'work') === 'work').toReversed();
+  const [run, setRun] = useState<string | null>(null);
+  const chosen = run ?? runs[0]?.id ?? null;
   return (
     <Modal
       opened={opened}
@@ -170,12 +175,22 @@ function ReviewModal({ session, opened, onClose }: ReviewModalProps) {
         className={styles.form}
         onSubmit={(event) => {
           event.preventDefault();
-          act.mutate(
-            { id: session.id, verb: 'review', body: { focus: focus.trim() || undefined } },
-            { onSuccess: onClose },
-          );
+          if (chosen) {
+            ask.mutate({ run: chosen, focus: focus.trim() || undefined }, { onSuccess: onClose });
+          }
         }}
       >
+        <Select
+          label="Whose work?"
+          allowDeselect={false}
+          value={chosen}
+          onChange={setRun}
+          placeholder="Nobody has worked yet"
+          data={runs.map((each) => ({
+            value: each.id,
+            label: `${each.agent}, ${each.short}: ${firstLine(each.prompt).slice(0, 60)}`,
+          }))}
+        />
         <Textarea
           label="What should they look at?"
           placeholder="Everything, if you say nothing"
@@ -185,8 +200,8 @@ function ReviewModal({ session, opened, onClose }: ReviewModalProps) {
           value={focus}
           onChange={(event) => setFocus(event.currentTarget.value)}
         />
-        {act.error && <ProblemNote error={act.error} />}
-        <Button type="submit" loading={act.isPending}>
+        {ask.error && <ProblemNote error={ask.error} />}
+        <Button type="submit" loading={ask.isPending} disabled={!chosen}>
           Ask for a review
         </Button>
       </form>

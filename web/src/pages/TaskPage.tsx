@@ -4,9 +4,11 @@ import { IconPencil, IconRefresh, IconX } from '@tabler/icons-react';
 import { useQuery } from '@tanstack/react-query';
 import { useState } from 'react';
 import { Link, Navigate, useParams, useSearchParams } from 'react-router';
-import { runQuery } from '../api/queries';
+import type { Run } from '../api/model';
 import {
   graphQuery,
+  meetings,
+  overlapsQuery,
   type Priority,
   priorities,
   type TaskDetail,
@@ -17,6 +19,7 @@ import { AgentName } from '../parts/AgentName';
 import { verbsOf } from '../parts/board';
 import { Copy } from '../parts/Copy';
 import { Empty, Fact, Facts } from '../parts/Facts';
+import { Fold } from '../parts/Fold';
 import { Band, Head, Waiting } from '../parts/Page';
 import { ProblemNote, toastProblem } from '../parts/Problem';
 import { Prose } from '../parts/Prose';
@@ -195,7 +198,8 @@ function EditForm({ task, onDone }: { task: TaskDetail; onDone: () => void }) {
 }
 
 function About({ task }: { task: TaskDetail }) {
-  const agent = task.claim?.agent ?? task.agent;
+  const agent = task.claim?.agent;
+  const spent = task.runs_detail.reduce((sum, run) => sum + (run.usage?.cost_usd ?? 0), 0);
   return (
     <section className={`card ${styles.about}`} aria-label="About this task">
       <Facts>
@@ -223,11 +227,12 @@ function About({ task }: { task: TaskDetail }) {
             <Countdown at={task.not_before} />
           </Fact>
         )}
-        {task.cost_usd != null && (
-          <Fact name="Cost">
-            <span className="num">{money(task.cost_usd)}</span>
-          </Fact>
-        )}
+        <Fact name="Cost">
+          <span className="num">
+            {money(spent)}
+            {task.budget_usd !== null && ` of ${money(task.budget_usd)}`}
+          </span>
+        </Fact>
         <Fact name="Changed">
           <Ago at={task.updated_at} />
         </Fact>
@@ -244,7 +249,7 @@ function About({ task }: { task: TaskDetail }) {
           </Copy>
         </Fact>
         <Fact name="In the terminal">
-          <Copy label="terminal command" text={`orkestra task show ${task.short}`} />
+          <Copy label="terminal command" text={task.cli} />
         </Fact>
       </Facts>
       <div className={styles.links}>
@@ -281,6 +286,13 @@ function Work({ task }: { task: TaskDetail }) {
             Believed when found: <span className="mono">{task.evidence.join(', ')}</span>
           </p>
         )}
+        {task.context && (
+          <div className={styles.pad}>
+            <Fold head="What the next attempt is told of those before">
+              <Prose text={task.context} />
+            </Fold>
+          </div>
+        )}
         {task.result && (
           <div className={styles.pad}>
             <strong className={styles.small}>What its agent said at the end</strong>
@@ -288,8 +300,9 @@ function Work({ task }: { task: TaskDetail }) {
           </div>
         )}
       </Band>
-      {(task.overlaps?.length ?? 0) > 0 && <Overlaps task={task} />}
+      <Overlaps task={task} />
       <Around task={task} />
+      <Parts task={task} />
       <Band title="Runs" note={task.runs.length || undefined}>
         {task.runs.length === 0 && <Empty>Nobody has worked on it yet.</Empty>}
         <ul className={classes.rows} aria-label="Runs">
@@ -302,23 +315,33 @@ function Work({ task }: { task: TaskDetail }) {
   );
 }
 
+/** Where its work meets that of others, before either is done. */
 function Overlaps({ task }: { task: TaskDetail }) {
+  const { data } = useQuery(overlapsQuery);
+  const meets = meetings(data ?? [], task.id);
+  if (meets.length === 0) return null;
   return (
-    <Band title="In each other's way" note={task.overlaps?.length}>
+    <Band title="In each other's way" note={meets.length}>
       <ul className={classes.rows} aria-label="Overlaps">
-        {task.overlaps?.map((overlap) => (
+        {meets.map((meet) => (
           <li
-            key={`${overlap.task} ${overlap.path}`}
+            key={`${meet.task} ${meet.agent} ${meet.paths.join()}`}
             className={styles.pad}
-            data-overlap={overlap.level}
+            data-overlap={meet.level}
           >
-            <strong style={{ color: overlap.level === 'hot' ? 'var(--red)' : 'var(--amber)' }}>
-              {overlap.level === 'hot' ? 'The same lines' : 'The same file'}
+            <strong style={{ color: meet.level === 'hot' ? 'var(--red)' : 'var(--amber)' }}>
+              {meet.level === 'hot' ? 'The same lines' : 'The same file'}
             </strong>{' '}
-            of <span className="mono">{overlap.path}</span> as{' '}
-            <Link to={`/tasks/${overlap.task}`} className="link">
-              {overlap.title ?? 'another task'}
-            </Link>
+            of <span className="mono">{meet.paths.join(', ')}</span> as{' '}
+            <AgentName name={meet.agent} />
+            {meet.task && (
+              <>
+                {' in '}
+                <Link to={`/tasks/${meet.task}`} className="link">
+                  another task
+                </Link>
+              </>
+            )}
           </li>
         ))}
       </ul>
@@ -326,57 +349,68 @@ function Overlaps({ task }: { task: TaskDetail }) {
   );
 }
 
-/** What it waits for, what waits for it, and the picture of both. */
+/** All that it waits for and all that waits for it, near and far. */
 function Around({ task }: { task: TaskDetail }) {
-  const { data: others } = useQuery({
-    ...graphQuery({ session: task.session ?? undefined }),
-    enabled: task.session !== null,
-  });
-  const near = new Map<string, { title: string; state: TaskDetail['state'] }>();
-  for (const on of task.depends) {
-    near.set(on.task, { title: on.title ?? on.task.slice(-8), state: on.state ?? 'waiting' });
-  }
-  for (const on of task.dependents) near.set(on.id, on);
-  const known = new Map((others ?? []).map((other) => [other.id, other]));
-  const ids = [...new Set([task.id, ...near.keys()])];
-  if (ids.length === 1) return null;
-  const nodes = ids.map((id) => {
-    const whole = id === task.id ? task : known.get(id);
-    return {
-      id,
-      title: whole?.title ?? near.get(id)?.title ?? id,
-      state: whole?.state ?? near.get(id)?.state ?? null,
-      agent: whole ? (whole.claim?.agent ?? whole.agent ?? whole.assigned) : null,
-      depends:
-        whole?.depends ??
-        (task.dependents.some((each) => each.id === id) ? [{ task: task.id, kind: 'hard' }] : []),
-      to: `/tasks/${id}`,
-    };
-  });
+  const { data: near = [] } = useQuery(graphQuery({ task: task.id }));
+  if (task.depends.length + task.dependents.length === 0) return null;
   return (
     <Band
       title="Before and after it"
       note={`${task.depends.length} before, ${task.dependents.length} after`}
     >
-      <TaskGraph tasks={nodes} current={task.id} label="Tasks around it" />
+      <TaskGraph
+        current={task.id}
+        label="Tasks around it"
+        tasks={near.map((each) => ({
+          id: each.id,
+          title: each.title,
+          state: each.state,
+          agent: each.agent,
+          depends: each.depends,
+          to: `/tasks/${each.id}`,
+        }))}
+      />
     </Band>
   );
 }
 
-function RunRow({ id }: { id: string }) {
-  const { data: run } = useQuery(runQuery(id));
+function Parts({ task }: { task: TaskDetail }) {
+  if (task.children.length === 0) return null;
   return (
-    <li className={classes.line} data-run={id}>
-      <span className={classes.state}>{run && <RunPill run={run} />}</span>
+    <Band title="Its parts" note={task.children.length}>
+      <ul className={classes.rows} aria-label="Its parts">
+        {task.children.map((child) => (
+          <li key={child.id} className={classes.line}>
+            <span className={classes.state}>
+              <TaskPill task={child} />
+            </span>
+            <div className={classes.grow}>
+              <Link to={`/tasks/${child.id}`} className={classes.open} data-row>
+                {child.title}
+              </Link>
+            </div>
+          </li>
+        ))}
+      </ul>
+    </Band>
+  );
+}
+
+function RunRow({ run }: { run: Run }) {
+  return (
+    <li className={classes.line} data-run={run.id}>
+      <span className={classes.state}>
+        <RunPill run={run} />
+      </span>
       <div className={classes.grow}>
-        <Link to={`/runs/${id}`} className={classes.open} data-row>
-          {run ? `${run.agent}, run ${run.short}` : `Run ${id.slice(-8)}`}
+        <Link to={`/runs/${run.id}`} className={classes.open} data-row>
+          {run.agent}, run {run.short}
         </Link>
-        <div className="dim clip">{run && runWords(run)}</div>
+        <div className="dim clip">{runWords(run)}</div>
       </div>
       <div className={classes.meta}>
-        {run?.usage?.cost_usd != null && <span className="num">{money(run.usage.cost_usd)}</span>}
-        {run && <Ago at={run.ended_at ?? run.last_event_at ?? run.created_at} />}
+        {run.usage?.cost_usd != null && <span className="num">{money(run.usage.cost_usd)}</span>}
+        <Ago at={run.ended_at ?? run.last_event_at ?? run.created_at} />
       </div>
     </li>
   );

@@ -1,8 +1,9 @@
 /** One column: only what is seen is drawn, and older cards come as you scroll. */
 import { useInfiniteQuery } from '@tanstack/react-query';
 import { useVirtualizer } from '@tanstack/react-virtual';
-import { useEffect, useRef, useState } from 'react';
-import { type Task, type TaskFilter, tasksQuery } from '../api/task';
+import { useEffect, useMemo, useRef, useState } from 'react';
+import type { Run } from '../api/model';
+import { type Overlap, priorities, type Task, type TaskFilter, tasksQuery } from '../api/task';
 import { type Column, moveTo } from './board';
 import classes from './board.module.css';
 import { Empty } from './Facts';
@@ -12,19 +13,33 @@ import { TaskCard } from './TaskCard';
 interface Props {
   column: Column;
   filter: TaskFilter;
+  /** The newest runs, by id. */
+  runs: Map<string, Run>;
+  overlaps: Overlap[];
   dragged: Task | null;
   onDrag: (task: Task | null) => void;
   onDrop: (task: Task) => void;
 }
 
-export function BoardColumn({ column, filter, dragged, onDrag, onDrop }: Props) {
+export function BoardColumn({ column, filter, runs, overlaps, dragged, onDrag, onDrop }: Props) {
   const { data, error, hasNextPage, fetchNextPage, isFetchingNextPage } = useInfiniteQuery(
-    tasksQuery(column.states, filter),
+    tasksQuery(column.states, filter, column.newest ?? false),
   );
   const scroll = useRef<HTMLElement>(null);
   const [over, setOver] = useState(false);
-  const tasks = data?.pages.flatMap((page) => page.tasks) ?? [];
-  const total = data?.pages[0]?.total;
+  const tasks = useMemo(() => {
+    const all = data?.pages.flatMap((page) => page.tasks) ?? [];
+    // What is next stands first; the order within a priority is the daemon's.
+    return column.id === 'ready'
+      ? all.toSorted((a, b) => priorities.indexOf(a.priority) - priorities.indexOf(b.priority))
+      : all;
+  }, [data, column.id]);
+  const counts = data?.pages[0]?.counts;
+  // Counts know nothing of agents.
+  const total =
+    counts && !filter.agent
+      ? column.states.reduce((sum, state) => sum + (counts[state] ?? 0), 0)
+      : undefined;
   const virtual = useVirtualizer({
     count: tasks.length,
     getScrollElement: () => scroll.current,
@@ -88,7 +103,12 @@ export function BoardColumn({ column, filter, dragged, onDrag, onDrop }: Props) 
                   className={classes.slot}
                   style={{ transform: `translateY(${item.start}px)` }}
                 >
-                  <TaskCard task={task} onDrag={onDrag} />
+                  <TaskCard
+                    task={task}
+                    run={runs.get(task.claim?.run ?? task.runs.at(-1) ?? '')}
+                    overlaps={overlaps}
+                    onDrag={onDrag}
+                  />
                 </li>
               )
             );

@@ -74,7 +74,12 @@ export function ReviewCard({ review, open }: { review: Review; open?: boolean })
       {review.decisions.map((decision) => (
         <p key={`${decision.action} ${decision.at} ${decision.reason}`} className={classes.decided}>
           <strong>{actionWords[decision.action] ?? decision.action}</strong>: {decision.reason}
-          {decision.by && decision.by !== 'rules' && <span className="dim"> ({decision.by})</span>}
+          {
+            <span className="dim">
+              {' '}
+              ({decision.rule === null ? decision.by : `rule ${decision.rule}`})
+            </span>
+          }
         </p>
       ))}
       {review.person && (

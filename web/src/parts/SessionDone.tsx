@@ -30,7 +30,7 @@ export function SessionDone({ session }: { session: SessionDetail }) {
     id: task.id,
     title: task.title,
     state: task.state,
-    agent: task.claim?.agent ?? task.agent ?? task.assigned,
+    agent: task.agent,
     depends: task.depends,
     to: `/tasks/${task.id}`,
   }));

@@ -26,6 +26,7 @@ import {
   IconUserQuestion,
 } from '@tabler/icons-react';
 import type { CSSProperties } from 'react';
+import type { Merge } from '../api/merge';
 import type {
   Agent,
   Alert,
@@ -210,6 +211,21 @@ export const saysMore = (unit: Unit) => unit.why !== `${unitFace(unit).word}.`;
 
 export const toneStyle = (tone: Tone) =>
   ({ '--tone': `var(--${tone})`, '--tone-soft': `var(--${tone}-soft)` }) as CSSProperties;
+
+const merges: Record<Merge['state'], Face> = {
+  waiting: { tone: 'grey', word: 'Waiting', icon: IconClock },
+  rebasing: { tone: 'blue', word: 'Merging', icon: IconLoader2, turning: true },
+  checking: { tone: 'blue', word: 'Checking', icon: IconListCheck },
+  conflict: { tone: 'amber', word: 'Conflict', icon: IconGitMerge },
+  person: { tone: 'amber', word: 'Asks you', icon: IconUserQuestion },
+  merged: { tone: 'green', word: 'Merged', icon: IconGitMerge },
+  refused: { tone: 'red', word: 'Given up', icon: IconCircleX },
+  undone: { tone: 'grey', word: 'Undone', icon: IconPlayerStop },
+};
+
+export function MergePill({ merge }: { merge: Pick<Merge, 'state'> }) {
+  return <Pill face={merges[merge.state] ?? strange(merge.state)} />;
+}
 
 export const taskFace = (state: Task['state']) => tasks[state] ?? strange(state);
 

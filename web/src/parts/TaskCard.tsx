@@ -10,7 +10,8 @@ import {
 } from '@tabler/icons-react';
 import { memo } from 'react';
 import { Link } from 'react-router';
-import type { Priority, Task } from '../api/task';
+import type { Run } from '../api/model';
+import { meetings, type Overlap, type Priority, type Task } from '../api/task';
 import { useGlow } from '../live/useGlow';
 import { AgentName } from './AgentName';
 import classes from './board.module.css';
@@ -29,16 +30,27 @@ const marks: Record<Priority, { icon: typeof IconChevronUp; tone: Tone } | null>
 /** States that a column does not say by itself. */
 const ownWord = new Set<Task['state']>(['waiting', 'blocked', 'claimed', 'failed', 'cancelled']);
 
+/** When something was last heard of it. */
+function progress(task: Task, run: Run | undefined): string {
+  const heard = task.claim ? [run?.last_event_at, task.claim.seen_at] : [];
+  return heard.reduce<string>((newest, at) => (at && at > newest ? at : newest), task.updated_at);
+}
+
 interface Props {
   task: Task;
+  /** Its present run, or the last one. */
+  run: Run | undefined;
+  overlaps: Overlap[];
   onDrag: (task: Task | null) => void;
 }
 
-export const TaskCard = memo(function TaskCard({ task, onDrag }: Props) {
+export const TaskCard = memo(function TaskCard({ task, run, overlaps, onDrag }: Props) {
   const glow = useGlow<HTMLElement>(`${task.state} ${task.claim?.agent} ${task.tries}`);
-  const agent = task.claim?.agent ?? task.agent ?? task.assigned;
-  const hot = task.overlaps?.filter(({ level }) => level === 'hot') ?? [];
-  const soft = (task.overlaps?.length ?? 0) - hot.length;
+  const agent = task.agent ?? run?.agent;
+  const meets = meetings(overlaps, task.id);
+  const hot = meets.filter(({ level }) => level === 'hot');
+  const soft = meets.length - hot.length;
+  const costs = run?.usage?.cost_usd;
   const mark = marks[task.priority];
   return (
     <article
@@ -84,7 +96,7 @@ export const TaskCard = memo(function TaskCard({ task, onDrag }: Props) {
             <Tooltip
               multiline
               maw={340}
-              label={hot.map(({ title, path }) => `${title ?? 'another task'}: ${path}`).join('\n')}
+              label={hot.map((meet) => `${meet.agent}: ${meet.paths.join(', ')}`).join('; ')}
             >
               <span className={classes.badge} data-tone="red" data-testid="hot">
                 <IconFlame size={13} aria-hidden /> same lines
@@ -100,21 +112,21 @@ export const TaskCard = memo(function TaskCard({ task, onDrag }: Props) {
       )}
       <div className={`${classes.cardFoot} num`}>
         {agent ? <AgentName name={agent} faint /> : <span>nobody yet</span>}
-        {task.checks && task.checks.all > 0 && (
-          <span className={classes.small} data-bad={task.checks.failed > 0}>
+        {run?.checks && run.checks.all > 0 && (
+          <span className={classes.small} data-bad={run.checks.failed > 0}>
             <IconListCheck size={13} aria-hidden />
             <span className="hidden-text">checks passed </span>
-            {task.checks.passed}/{task.checks.all}
+            {run.checks.passed}/{run.checks.all}
           </span>
         )}
-        {task.cost_usd != null && task.cost_usd > 0 && <span>{money(task.cost_usd)}</span>}
+        {costs != null && costs > 0 && <span>{money(costs)}</span>}
         <span className={classes.age}>
           {task.state === 'ready' && task.not_before ? (
             <>
               again <Countdown at={task.not_before} />
             </>
           ) : (
-            <Ago at={task.last_progress_at ?? task.claim?.seen_at ?? task.updated_at} />
+            <Ago at={progress(task, run)} />
           )}
         </span>
       </div>

@@ -28,7 +28,6 @@ export const verbWords: Record<TaskVerb, string> = {
   shelve: 'Put into the backlog',
   unshelve: 'Make ready',
   handover: 'Hand over',
-  verify: 'Check again',
 };
 
 const icons: Partial<Record<TaskVerb, typeof IconX>> = {
@@ -36,7 +35,6 @@ const icons: Partial<Record<TaskVerb, typeof IconX>> = {
   cancel: IconX,
   shelve: IconArrowBackUp,
   unshelve: IconPlayerPlay,
-  verify: IconRefresh,
 };
 
 /** Says what was done where it cannot be seen at once. */
@@ -74,7 +72,7 @@ export function TaskMenu({ task, size = 28 }: { task: Task; size?: number }) {
           >
             Open
           </Menu.Item>
-          {(['unshelve', 'shelve', 'retry', 'verify'] as const)
+          {(['unshelve', 'shelve', 'retry'] as const)
             .filter((verb) => verbs.includes(verb))
             .map((verb) => {
               const Icon = icons[verb] ?? IconArrowRight;

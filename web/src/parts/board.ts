@@ -14,6 +14,8 @@ export interface Column {
   id: ColumnId;
   word: string;
   states: TaskState[];
+  /** Of what is over the newest comes first; of what waits, what came first. */
+  newest?: true;
   /** What an empty one says. */
   empty: string;
 }
@@ -29,11 +31,18 @@ export const columns: Column[] = [
   { id: 'running', word: 'Running', states: ['claimed', 'running'], empty: 'Nobody works.' },
   { id: 'reported', word: 'Reported', states: ['reported'], empty: 'Nothing to check.' },
   { id: 'in_review', word: 'In review', states: ['in_review'], empty: 'Nothing to judge.' },
-  { id: 'verified', word: 'Verified', states: ['verified'], empty: 'Nothing is done yet.' },
+  {
+    id: 'verified',
+    word: 'Verified',
+    states: ['verified'],
+    newest: true,
+    empty: 'Nothing is done yet.',
+  },
   {
     id: 'refuted',
     word: 'Refuted',
     states: ['refuted', 'failed', 'cancelled'],
+    newest: true,
     empty: 'Nothing went wrong.',
   },
 ];
@@ -64,7 +73,7 @@ export function verbsOf(task: Pick<Task, 'state'>): TaskVerb[] {
       return ['handover', 'cancel'];
     case 'refuted':
     case 'failed':
-      return ['retry', 'handover', 'assign', 'cancel'];
+      return ['retry', 'handover', 'cancel'];
     case 'cancelled':
       return ['retry'];
     case 'verified':

@@ -52,6 +52,8 @@ pub(crate) struct Which {
     subject: Option<String>,
     /// Only then or later (RFC 3339).
     since: Option<String>,
+    /// Only of this causal chain: all that follows from one event, such as a session's beginning.
+    chain: Option<String>,
     /// `asc` or `desc`; newest first unless `after` is given.
     order: Option<String>,
 }
@@ -62,6 +64,8 @@ impl Which {
             self.since.as_deref().map(str::parse).transpose().map_err(|_| {
                 Problem::bad_request("since is not a time such as 2026-11-21T08:00:00Z")
             })?;
+        let chain = self.chain.as_deref().map(str::parse).transpose();
+        let chain = chain.map_err(|_| Problem::bad_request("chain is not the id of a chain"))?;
         let kinds = self.kind.as_deref().unwrap_or_default().split(',');
         Ok(Filter {
             before_seq: self.before,
@@ -69,6 +73,7 @@ impl Which {
             topic: self.topic.clone(),
             subject: self.subject.clone(),
             since,
+            chain,
             limit: self.limit.unwrap_or(100).clamp(1, 1_000),
             ..Filter::default()
         })
