@@ -476,6 +476,15 @@ pub struct RunView {
     pub plain: bool,
     /// What it may cost, in US dollars.
     pub budget_usd: Option<f64>,
+    /// What it is to give: `work`, `plan`, `review`, `vote`, `check`, `mediation`.
+    #[serde(default)]
+    pub purpose: String,
+    /// The task that it works on, plans, or judges.
+    #[serde(default)]
+    pub task: Option<String>,
+    /// The session that it is part of.
+    #[serde(default)]
+    pub session: Option<String>,
 }
 
 /// One event of a run's agent. The fields of the event stand beside the others.

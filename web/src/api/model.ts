@@ -196,6 +196,8 @@ export interface Run {
   budget_usd?: number | null;
   /** For what it is: `work`, `plan`, `review`, `vote`, `mediation`. */
   purpose?: string;
+  task?: string | null;
+  session?: string | null;
 }
 
 export type RunAnswer = 'retry' | 'fixed' | 'abort';

@@ -314,6 +314,20 @@ function About({ run, over }: { run: RunDetail; over: boolean }) {
               <Copy label="process id" text={String(run.pid)} />
             </Fact>
           )}
+          {run.task && (
+            <Fact name="Task" wide>
+              <Link to={`/tasks/${run.task}`} className="link">
+                its task
+              </Link>
+            </Fact>
+          )}
+          {run.session && (
+            <Fact name="Session" wide>
+              <Link to={`/sessions/${run.session}`} className="link">
+                its session
+              </Link>
+            </Fact>
+          )}
           <Fact name="Run" wide>
             <Copy label="run id" text={run.id}>
               {run.short}

@@ -306,8 +306,8 @@ function Work({ task }: { task: TaskDetail }) {
       <Band title="Runs" note={task.runs.length || undefined}>
         {task.runs.length === 0 && <Empty>Nobody has worked on it yet.</Empty>}
         <ul className={classes.rows} aria-label="Runs">
-          {task.runs.toReversed().map((run) => (
-            <RunRow key={run} id={run} />
+          {task.runs_detail.toReversed().map((run) => (
+            <RunRow key={run.id} run={run} />
           ))}
         </ul>
       </Band>

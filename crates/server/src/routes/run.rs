@@ -77,6 +77,9 @@ pub(crate) fn view_of(run: &Run) -> RunView {
         checks: ChecksCount::from(&run.evidence),
         plain: worktree.is_some_and(Worktree::is_plain),
         budget_usd: run.budget_usd,
+        purpose: run.belongs.purpose.word().to_owned(),
+        task: run.belongs.task.map(|id| id.to_string()),
+        session: run.belongs.session.map(|id| id.to_string()),
     }
 }
 
