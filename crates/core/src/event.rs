@@ -41,6 +41,8 @@ pub enum Topic {
     Review,
     /// A question that is decided by a rule.
     Vote,
+    /// A name under which sessions are begun.
+    Project,
     /// Work that is put into a branch.
     Merge,
 }
@@ -65,6 +67,7 @@ impl Topic {
             Self::Session => "session",
             Self::Review => "review",
             Self::Vote => "vote",
+            Self::Project => "project",
             Self::Merge => "merge",
         }
     }
@@ -88,6 +91,7 @@ impl Topic {
             Self::Session,
             Self::Review,
             Self::Vote,
+            Self::Project,
             Self::Merge,
         ]
         .into_iter()

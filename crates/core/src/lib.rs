@@ -23,6 +23,7 @@ pub mod money;
 pub mod notice;
 pub mod overlap;
 pub mod plan;
+pub mod project;
 pub mod prompt;
 pub mod review;
 pub mod routing;

@@ -290,6 +290,7 @@ impl Batch {
                 | Topic::Alert
                 | Topic::Effect
                 | Topic::Agent
+                | Topic::Project
                 | Topic::Budget
                 | Topic::Issue
                 | Topic::Gate

@@ -64,6 +64,12 @@ pub enum Error {
     /// What was asked for makes no sense with this session now; it says why.
     #[error("{0}")]
     SessionRefused(String),
+    /// No such project; without a name none was made or loaded yet.
+    #[error("{}", if .0.is_empty() { "no project was made or loaded yet".to_owned() } else { format!("there is no project {}", .0) })]
+    UnknownProject(String),
+    /// A project that makes no sense; it says why.
+    #[error("{0}")]
+    ProjectRefused(String),
     /// A plan that cannot be carried out, and why.
     #[error("the plan cannot be carried out: {}", .0.join("; "))]
     PlanRefused(Vec<String>),

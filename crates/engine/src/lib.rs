@@ -32,6 +32,7 @@ mod money;
 mod notice;
 mod options;
 mod probe;
+mod project;
 mod prune;
 mod recovery;
 mod repair;

@@ -78,6 +78,7 @@ pub fn sentence(event: &Event) -> String {
         kind if kind.starts_with("task.") => task::sentence(event, body),
         kind if kind.starts_with("issue.") => budget::issue(event, body),
         kind if kind.starts_with("budget.") => budget::sentence(event, body),
+        kind if kind.starts_with("project.") => session::project(event, body),
         kind if kind.starts_with("session.") => session::sentence(event, body),
         kind if kind.starts_with("effect.") => effect_sentence(kind, body),
         "health.changed" => health_sentence(body),

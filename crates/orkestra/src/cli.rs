@@ -7,6 +7,7 @@ mod context;
 mod gate;
 mod job;
 mod money;
+mod project;
 mod session;
 mod ship;
 mod top;
@@ -18,6 +19,7 @@ pub(crate) use context::*;
 pub(crate) use gate::*;
 pub(crate) use job::*;
 pub(crate) use money::*;
+pub(crate) use project::*;
 pub(crate) use session::*;
 pub(crate) use ship::*;
 pub(crate) use top::Top;
@@ -86,6 +88,9 @@ pub(crate) enum Command {
     /// Subcommand words win: `orkestra run -- list` asks an agent to "list".
     #[command(args_conflicts_with_subcommands = true, subcommand_negates_reqs = true)]
     Run(Run),
+    /// Name a repository and who works there, and begin, halt and end its sessions
+    #[command(subcommand)]
+    Project(Project),
     /// Look at sessions, goals that several agents work on, and say what is to become of them
     #[command(subcommand)]
     Session(Session),

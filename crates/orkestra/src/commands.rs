@@ -29,6 +29,7 @@ mod life;
 mod logs;
 mod man;
 mod notice;
+mod project;
 mod prune;
 mod run;
 mod secret;
@@ -119,6 +120,7 @@ pub(crate) async fn run(cli: Cli, surroundings: Surroundings) -> ExitCode {
         Command::Health(args) => health::run(context, args).await,
         Command::Init(args) => init::run(&context, &args),
         Command::Run(args) => run::run(context, args).await,
+        Command::Project(args) => project::run(context, args).await,
         Command::Session(args) => session::run(context, args).await,
         Command::Job(args) => job::run(context, args).await,
         Command::Unit(args) => unit::run(context, args).await,

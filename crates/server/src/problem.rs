@@ -50,6 +50,8 @@ pub const CODES: &[(&str, &str)] = &[
     ("ORK-1103", "The plan cannot be carried out"),
     ("ORK-1601", "No such snapshot"),
     ("ORK-1602", "The work cannot be put back now"),
+    ("ORK-1104", "No such project"),
+    ("ORK-1105", "The project makes no sense"),
 ];
 
 /// An error as clients get it.
@@ -168,6 +170,9 @@ impl From<orkestra_engine::Error> for Problem {
             Error::UnknownSession(_) => Self::new(StatusCode::NOT_FOUND, "ORK-1101", detail)
                 .hint("orkestra session list shows the sessions."),
             Error::SessionRefused(_) => Self::new(StatusCode::CONFLICT, "ORK-1102", detail),
+            Error::UnknownProject(_) => Self::new(StatusCode::NOT_FOUND, "ORK-1104", detail)
+                .hint("orkestra project list shows the projects."),
+            Error::ProjectRefused(_) => Self::new(StatusCode::CONFLICT, "ORK-1105", detail),
             Error::PlanRefused(_) => {
                 Self::new(StatusCode::UNPROCESSABLE_ENTITY, "ORK-1103", detail)
             }

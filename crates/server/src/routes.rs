@@ -20,6 +20,7 @@ mod metrics;
 mod money;
 mod notice;
 mod routing;
+mod project;
 mod run;
 mod sample;
 mod secret;
@@ -81,6 +82,13 @@ fn protected_routes() -> OpenApiRouter<App> {
         .routes(routes!(evidence::diff))
         .routes(routes!(evidence::undo))
         .routes(routes!(evidence::discard))
+        .routes(routes!(project::list, project::create))
+        .routes(routes!(project::show))
+        .routes(routes!(project::load))
+        .routes(routes!(project::config))
+        .routes(routes!(project::start))
+        .routes(routes!(project::stop))
+        .routes(routes!(project::reset))
         .routes(routes!(session::list, session::create))
         .routes(routes!(session::show))
         .routes(routes!(session::approve))

@@ -11,6 +11,7 @@ mod job;
 mod life;
 mod money;
 mod routing;
+mod project;
 mod session;
 mod upkeep;
 
@@ -24,6 +25,7 @@ pub use job::*;
 pub use life::*;
 pub use money::*;
 pub use routing::*;
+pub use project::*;
 pub use session::*;
 pub use upkeep::*;
 

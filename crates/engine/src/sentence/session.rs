@@ -122,3 +122,19 @@ fn checked(body: &Value) -> String {
         format!("It is not done: {}.", missing.join(", "))
     }
 }
+
+/// What happened to a project.
+pub(super) fn project(event: &Event, body: &Value) -> String {
+    let (name, who) = (&event.subject, who(event));
+    match event.kind.as_str() {
+        "project.created" => {
+            format!("{who} made the project {name}: {}", quote(text(body, "description")))
+        }
+        "project.loaded" => format!("{who} loaded the project {name}."),
+        "project.configured" => {
+            format!("{who} changed the project {name}: {}.", list(body, "changed").join(", "))
+        }
+        "project.reset" => format!("{who} ended everything in the project {name}."),
+        other => format!("{name}: {other}."),
+    }
+}

@@ -29,6 +29,7 @@ if [ "$kind" = work ]; then
     mkdir -p "$(dirname "$path")"
     printf '%s\n' "$words" > "$path"
   done
+  printf "%s\n" "$prompt" | sed -n "s/^.*DO remove \\([^ ]*\\)$/\\1/p" | while read -r path; do rm -f "$path"; done
   case "$prompt" in *"DO fail"*) echo '{"type":"ended","ok":false,"error":"told to fail"}'; exit 1 ;; esac
   echo '{"type":"ended","ok":true,"summary":"done"}'
   exit 0

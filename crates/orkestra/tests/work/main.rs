@@ -13,6 +13,7 @@ mod crew;
 #[allow(dead_code, reason = "this test binary uses a part of it")]
 mod harness;
 mod plan;
+mod session;
 #[path = "../life/site.rs"]
 #[allow(dead_code, reason = "this test binary uses a part of it")]
 mod site;

@@ -118,6 +118,7 @@ pub(super) async fn needs_with(
 ) -> Result<Vec<Need>, Problem> {
     let mut needs = super::approval::needs(app).await?;
     needs.extend(self::needs(app, units, runs));
+    needs.extend(super::session::needs(app).await?);
     needs.extend(super::effect::need(app).await?);
     let alerts: Vec<Need> =
         alerts.iter().filter(|alert| !is_told(alert, &needs)).map(need_of).collect();

@@ -5,6 +5,7 @@ use crate::extract::{Body, Path, Query};
 use crate::guard::Actor;
 use crate::listen::App;
 use crate::wire::{
+    Need,
     CommentView, CriterionView, PlanView, SessionApproval, SessionDetail, SessionList,
     SessionPlanRequest, SessionRequest, SessionView, ShareView, TaskLinkView, shares_word,
 };
@@ -13,7 +14,7 @@ use axum::extract::State;
 use axum::http::{HeaderMap, StatusCode};
 use orkestra_core::evidence::Wanted;
 use orkestra_core::id::SessionId;
-use orkestra_core::session::{Session, SessionInput, Wishes};
+use orkestra_core::session::{About, Session, SessionInput, Wishes};
 use orkestra_core::task::Task;
 use orkestra_engine::NewSession;
 use orkestra_store::TaskFilter;
@@ -232,4 +233,27 @@ pub(crate) async fn stop(
     Path(id): Path<String>,
 ) -> Result<Json<SessionView>, Problem> {
     say(&app, actor, &id, SessionInput::Stop).await
+}
+
+/// Sessions that are looked at for what they ask.
+const ASKING_MAX: usize = 200;
+
+/// Sessions that ask a person.
+pub(super) async fn needs(app: &App) -> Result<Vec<Need>, Problem> {
+    let sessions = app.engine.sessions_active(ASKING_MAX).await?;
+    let one = |session: &Session| {
+        let question = session.asked()?;
+        let short = session.id.short();
+        Some(Need {
+            kind: "session".to_owned(),
+            subject: session.id.to_string(),
+            title: question.text.clone(),
+            since: Some(question.since.to_string()),
+            action: match question.about {
+                About::NotDone => format!("orkestra session show {short}"),
+                _ => format!("orkestra session approve {short}"),
+            },
+        })
+    };
+    Ok(sessions.iter().filter_map(one).collect())
 }
