@@ -266,6 +266,9 @@ pub struct Session {
     /// Runs that the pause halted; they go on when it goes on.
     #[serde(default)]
     pub halted: Vec<RunId>,
+    /// Whether it was paused since what it may cost is used up.
+    #[serde(default)]
+    pub over_budget: bool,
     /// Why it is where it is, in words.
     #[serde(default)]
     pub why: Option<String>,

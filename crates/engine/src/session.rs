@@ -249,6 +249,7 @@ impl Handle {
             state: SessionState::Planning,
             paused_from: None,
             halted: Vec::new(),
+            over_budget: false,
             why: None,
             question: None,
             roles,

@@ -91,6 +91,11 @@ pub enum SessionInput {
     },
     /// A person halts it.
     Pause,
+    /// What it may cost is used up.
+    OverBudget {
+        /// In words.
+        why: String,
+    },
     /// These runs were halted with it.
     Halted(Vec<RunId>),
     /// What was halted with it goes on again.
@@ -237,7 +242,8 @@ impl Turn<'_> {
                 }
             }
             SessionInput::MergeStuck { why } => {
-                if self.now.state == SessionState::Merging {
+                // Tasks that come after would begin without that work.
+                if matches!(self.now.state, SessionState::Working | SessionState::Merging) {
                     self.ask(About::Merge, why);
                 }
             }
@@ -256,7 +262,13 @@ impl Turn<'_> {
                 }
             }
             SessionInput::Thawed => self.now.halted.clear(),
-            SessionInput::Pause => return self.pause(),
+            SessionInput::Pause => return self.pause(None),
+            SessionInput::OverBudget { why } => {
+                if !self.now.state.is_over() && self.now.state != SessionState::Paused {
+                    self.now.over_budget = true;
+                    return self.pause(Some(why));
+                }
+            }
             SessionInput::Resume => return self.resume(),
             SessionInput::Stop => {
                 if !self.now.state.is_over() {
@@ -597,7 +609,7 @@ impl Turn<'_> {
         }
     }
 
-    fn pause(&mut self) -> Result<(), Refusal> {
+    fn pause(&mut self, why: Option<String>) -> Result<(), Refusal> {
         let state = self.now.state;
         if state == SessionState::Paused {
             return Ok(());
@@ -608,8 +620,8 @@ impl Turn<'_> {
         self.now.paused_from = Some(state);
         // What was asked is asked again when it goes on.
         self.now.state = SessionState::Paused;
-        self.now.why = None;
-        self.event("session.paused", json!({"from": state}));
+        self.event("session.paused", json!({"from": state, "why": why}));
+        self.now.why = why;
         Ok(())
     }
 
@@ -618,6 +630,11 @@ impl Turn<'_> {
             SessionState::Paused => {
                 let state = self.now.paused_from.take().unwrap_or(SessionState::Working);
                 self.now.state = state;
+                self.now.why = None;
+                // Whoever lets it go on after its budget was used up lets it go on without one.
+                if std::mem::take(&mut self.now.over_budget) {
+                    self.now.wishes.budget_usd = None;
+                }
                 self.event("session.resumed", json!({"to": state}));
                 Ok(())
             }

@@ -18,6 +18,7 @@ fn session(wishes: Wishes) -> Session {
         state: SessionState::Planning,
         paused_from: None,
         halted: Vec::new(),
+        over_budget: false,
         why: None,
         question: None,
         roles: Roles::of(&named).unwrap(),
@@ -358,4 +359,15 @@ fn shares_are_flagged_when_they_are_off() {
     let (of, list) = shares(&roles, &[("a".into(), 0, 2, 0), ("b".into(), 0, 2, 0)]);
     assert_eq!(of, ShareOf::Tasks);
     assert_eq!((list[0].percent, list[2].percent, list[2].fits), (50.0, 0.0, false));
+}
+
+#[test]
+fn a_used_up_budget_pauses_it_and_who_resumes_lets_it_go_on_without_one() {
+    let mut world = World::new(Wishes { budget_usd: Some(1.0), ..wishes(Involvement::Low) });
+    let plan = world.plan();
+    world.planned(Ok(plan));
+    world.say(SessionInput::OverBudget { why: "1 of 1 dollar".into() });
+    assert_eq!((world.now.state, &*world.now.why()), (SessionState::Paused, "1 of 1 dollar"));
+    world.say(SessionInput::Resume);
+    assert_eq!((world.now.state, world.now.wishes.budget_usd), (SessionState::Working, None));
 }

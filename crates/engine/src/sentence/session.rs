@@ -96,6 +96,7 @@ pub(super) fn sentence(event: &Event, body: &Value) -> String {
             "The person's branch was moved to {}.",
             text(body, "commit").get(..12).unwrap_or_default()
         ),
+        "session.paused" if !why.is_empty() => format!("The session is paused: {why}."),
         "session.paused" => format!("{} paused the session.", who(event)),
         "session.resumed" => format!("{} let the session go on.", who(event)),
         "session.verified" if why.is_empty() => {

@@ -78,6 +78,9 @@ async fn step(handle: &Handle, session: &Session) -> Result<(), Error> {
     if !session.halted.is_empty() {
         thaw(handle, session).await?;
     }
+    if let Some(why) = over_budget(handle, session).await? {
+        return say(handle, session.id, SessionInput::OverBudget { why }).await.map(|_| ());
+    }
     match session.state {
         SessionState::Planning => plan::ask(handle, session).await,
         SessionState::PlanReview => plan::review(handle, session).await,
@@ -101,6 +104,21 @@ pub(super) async fn say(
     let around = handle.around(DAEMON);
     let written = handle.store.write(move |tx| apply(tx, id, input.clone(), &around)).await;
     written.map_err(crate::task::refused)?.value
+}
+
+/// Whether what a session may cost is used up, in words.
+async fn over_budget(handle: &Handle, session: &Session) -> Result<Option<String>, Error> {
+    let Some(budget) = session.wishes.budget_usd else { return Ok(None) };
+    let (_, shares) = handle.shares_of(session).await?;
+    let micros = shares.iter().fold(0_u64, |sum, share| sum.saturating_add(share.cost_micros));
+    #[expect(clippy::cast_precision_loss, reason = "an amount for people")]
+    let spent = micros as f64 / 1e6;
+    Ok((spent >= budget).then(|| {
+        format!(
+            "What it may cost is used up: ${spent:.4} of ${budget:.2}. Resume it to let it go on without a \
+             budget, or stop it."
+        )
+    }))
 }
 
 /// Halts what works. Which runs these are is written down first, so that none is left halted.

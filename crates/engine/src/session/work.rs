@@ -45,7 +45,7 @@ fn new_tasks(session: &Session) -> Vec<NewTask> {
         // Who only looks at others' work makes none that could be judged.
         review: planned.only_looks().then_some(ReviewWish::None),
         request_key: Some(format!("session:{}:task:{}", session.id, planned.key)),
-        budget_usd: None,
+        budget_usd: session.wishes.budget_usd,
         ..NewTask::default()
     };
     plan.tasks.iter().map(one).collect()

@@ -85,6 +85,7 @@ impl Story {
             "session.asked" => {
                 event.subject == self.session && (self.headless || !about().is_empty())
             }
+            "session.paused" => self.headless && event.subject == self.session,
             "run.waiting" | "approval.requested" => self.headless,
             "run.suspended" => {
                 let until = event.body.as_ref().and_then(|body| body.get("until"));
