@@ -91,7 +91,8 @@ pub fn shares(roles: &Roles, done: &[Done]) -> (ShareOf, Vec<Share>) {
                 percent,
                 low,
                 high,
-                fits: total == 0 || (percent >= low && percent <= high),
+                // Before anybody worked nothing is off.
+                fits: tasks == 0 || (percent >= low && percent <= high),
             }
         })
         .collect();

@@ -21,5 +21,6 @@ mod faults;
 mod hooks;
 mod look;
 mod models;
+mod session;
 mod site;
 mod task;

@@ -97,6 +97,14 @@ impl Agent {
 
     /// Its configuration; JSON is YAML too.
     fn yaml(self, home: &Home, url: &str) -> String {
+        let agent = self.entry(home, url);
+        // Where some push to: the sandbox lets nobody write there by itself.
+        let remote = home.dir.join("remote.git").display().to_string();
+        json!({"agents": {self.name(): agent}, "sandbox": {"write": [remote]}}).to_string()
+    }
+
+    /// What its configuration says of it.
+    pub(crate) fn entry(self, home: &Home, url: &str) -> Value {
         let mut agent = json!({
             "kind": self.name(),
             "command": [self.program()],
@@ -110,9 +118,7 @@ impl Agent {
             // Its own sandbox does not work with a home below the temporary folder.
             agent["permission_mode"] = json!("danger-full-access");
         }
-        // Where some push to: the sandbox lets nobody write there by itself.
-        let remote = home.dir.join("remote.git").display().to_string();
-        json!({"agents": {self.name(): agent}, "sandbox": {"write": [remote]}}).to_string()
+        agent
     }
 }
 

@@ -71,7 +71,8 @@ impl Crew {
         let target = repository(&home);
         let agents = agents.iter().map(|name| (*name).to_owned()).collect();
         let crew = Self { home, target, agents };
-        crew.answers("comment", "Say what you think", &json!({"agrees": true, "suggestions": []}));
+        // Answers with other words come before it, in the order of the alphabet.
+        crew.answers("comment", "what you think", &json!({"agrees": true, "suggestions": []}));
         let approved = json!({"verdict": "approved", "summary": "It does what was asked for.",
             "issues": [], "recommendations": []});
         crew.answers("review", "the work below", &approved);
