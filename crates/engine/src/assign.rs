@@ -156,7 +156,8 @@ fn frame_of(read: &(impl Read + ?Sized), task: &Task) -> Result<Option<Frame>, S
     let Some(row) = read.session(id)? else { return Ok(None) };
     let session: Session = parse(&row.body, "a session")?;
     Ok(Some(Frame {
-        lets_work: session.lets_work(),
+        // What it depends on must be where it begins.
+        lets_work: session.lets_work() && !crate::session::waits_for_merge(read, task)?,
         agents: session.roles.there.clone(),
         branch: Some(session.branch.clone()).filter(|branch| !branch.is_empty()),
         target: Some(session.target.clone()),

@@ -12,7 +12,7 @@ mod step;
 mod work;
 
 pub(crate) use step::watch;
-pub(crate) use work::consumer;
+pub(crate) use work::{consumer, waits_for_merge};
 
 use crate::error::Error;
 use crate::handle::Handle;

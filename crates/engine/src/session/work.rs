@@ -14,7 +14,7 @@ use orkestra_core::session::{Session, SessionInput, SessionState, TaskLink};
 use orkestra_core::task::{
     DependKind, NewDepend, NewTask, On, Priority, ReviewWish, Task, TaskInput, TaskState,
 };
-use orkestra_store::{Error as StoreError, TaskFilter, Write};
+use orkestra_store::{Error as StoreError, Read, TaskFilter, Write};
 use std::sync::Arc;
 
 /// Tasks of one session that are looked at.
@@ -172,23 +172,50 @@ pub(super) async fn look(handle: &Handle, session: &Session) -> Result<(), Error
     }
 }
 
+/// Whether the work of a verified task is not on its session's branch: it changed something, and was not
+/// merged.
+fn is_left(read: &(impl Read + ?Sized), task: &Task) -> Result<bool, StoreError> {
+    if task.state != TaskState::Verified || task.merged.is_some() {
+        return Ok(false);
+    }
+    let Some(last) = task.runs.last() else { return Ok(false) };
+    let Some(row) = read.run(*last)? else { return Ok(false) };
+    let run: Run = serde_json::from_str(&row.body).map_err(|error| StoreError::Damaged {
+        what: format!("the run {last} cannot be read: {error}"),
+    })?;
+    Ok(run.files.is_some_and(|files| !files.is_empty()))
+}
+
+/// Whether a task of a session must not begin yet, since the work of one that it depends on is not on the
+/// session's branch, where it would begin.
+pub(crate) fn waits_for_merge(
+    read: &(impl Read + ?Sized),
+    task: &Task,
+) -> Result<bool, StoreError> {
+    for on in &task.depends {
+        let Some(row) = read.task(on.task)? else { continue };
+        let other = task::parse(&row)?;
+        if other.session == task.session && is_left(read, &other)? {
+            return Ok(true);
+        }
+    }
+    Ok(false)
+}
+
 /// Verified tasks whose work is not on the session's branch: those that changed something, and were not
 /// merged.
 pub(super) async fn not_merged(handle: &Handle, tasks: &[Task]) -> Result<Vec<TaskId>, Error> {
-    let mut left = Vec::new();
-    for task in tasks {
-        if task.state != TaskState::Verified || task.merged.is_some() {
-            continue;
+    let tasks = tasks.to_vec();
+    let read = handle.store.read(move |read| {
+        let mut left = Vec::new();
+        for task in &tasks {
+            if is_left(read, task)? {
+                left.push(task.id);
+            }
         }
-        let Some(last) = task.runs.last().copied() else { continue };
-        let row = handle.store.read(move |read| read.run(last)).await.map_err(Error::Store)?;
-        let run: Option<Run> = row.as_ref().map(crate::run::from_row).transpose()?;
-        let changed = run.and_then(|run| run.files).is_some_and(|files| !files.is_empty());
-        if changed {
-            left.push(task.id);
-        }
-    }
-    Ok(left)
+        Ok(left)
+    });
+    read.await.map_err(Error::Store)
 }
 
 /// A session that failed goes on when somebody has a task of it tried again.
