@@ -10,8 +10,8 @@ mod github;
 mod job;
 mod life;
 mod money;
-mod routing;
 mod project;
+mod routing;
 mod session;
 mod upkeep;
 
@@ -24,8 +24,8 @@ pub use github::*;
 pub use job::*;
 pub use life::*;
 pub use money::*;
-pub use routing::*;
 pub use project::*;
+pub use routing::*;
 pub use session::*;
 pub use upkeep::*;
 

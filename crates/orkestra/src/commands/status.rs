@@ -34,8 +34,10 @@ fn text(status: &StatusView) -> String {
         let mut lines = vec![paint(Color::Amber, "Needs you")];
         for need in &status.needs_you {
             let subject = need.subject.rsplit('-').next().unwrap_or(&need.subject);
-            let by_id =
-                matches!(need.kind.as_str(), "run_failed" | "run_refuted" | "approval" | "alert" | "session");
+            let by_id = matches!(
+                need.kind.as_str(),
+                "run_failed" | "run_refuted" | "approval" | "alert" | "session"
+            );
             let subject = if by_id { subject } else { &need.subject };
             lines.push(format!(
                 "  {} {}: {}",

@@ -20,9 +20,7 @@ fn script() -> Value {
         "recommendations": []});
     let approved = json!({"verdict": "approved", "summary": "It does what was asked for.",
         "issues": [], "recommendations": []});
-    let says = |of: &str, answer: &Value| {
-        json!({"match": of, "blocks": [{"text": format!("As asked:\n```json\n{answer:#}\n```")}]})
-    };
+    let says = |of: &str, answer: &Value| json!({"match": of, "blocks": [{"text": format!("As asked:\n```json\n{answer:#}\n```")}]});
     let does = |of: &str, line: &str| {
         [
             json!({"match": of, "blocks": [{"text": "I do it."}, {"shell": line}]}),
@@ -54,8 +52,15 @@ fn the_whole_session_is_planned_done_reviewed_mended_merged_and_verified() {
     let target = repository(&home);
     let main = git(&home, &target, &["rev-parse", "main"]);
     let shown = target.display().to_string();
-    let words = ["run", "Write the files one and two", "--agents", "claude,codex,gemini", "--headless",
-        "--target", &shown];
+    let words = [
+        "run",
+        "Write the files one and two",
+        "--agents",
+        "claude,codex,gemini",
+        "--headless",
+        "--target",
+        &shown,
+    ];
     let output = home.run(&words);
     let said = String::from_utf8_lossy(&output.stdout).into_owned()
         + &String::from_utf8_lossy(&output.stderr);
@@ -70,14 +75,22 @@ fn the_whole_session_is_planned_done_reviewed_mended_merged_and_verified() {
         assert_eq!(point["holds"], true, "{point}");
     }
     // A summary that a person can read: who did what, shares, cost, verdicts.
-    for part in ["The file one", "claude", "codex", "gemini", "SHARE OF TOKENS", "$", "✓ review"] {
+    for part in ["The file one", "claude", "codex", "gemini", "SHARE OF TOKENS", "$", "✓ review"]
+    {
         assert!(said.contains(part), "{part}: {said}");
     }
     // The concern came back to its author, was mended, and only then was it merged.
     let branch = session["branch"].as_str().expect("a branch");
     let file = |name: &str| git(&home, &target, &["show", &format!("{branch}:{name}")]);
-    assert_eq!((file("one.txt"), file("two.txt")), ("final text of one".into(), "text of two".into()));
-    assert_eq!(git(&home, &target, &["rev-parse", "main"]), main, "the person's branch is as it was");
+    assert_eq!(
+        (file("one.txt"), file("two.txt")),
+        ("final text of one".into(), "text of two".into())
+    );
+    assert_eq!(
+        git(&home, &target, &["rev-parse", "main"]),
+        main,
+        "the person's branch is as it was"
+    );
     let task = |key: &str| {
         let tasks = session["tasks"].as_array().expect("tasks");
         let task = tasks.iter().find(|task| task["key"] == key).expect(key);
@@ -87,7 +100,8 @@ fn the_whole_session_is_planned_done_reviewed_mended_merged_and_verified() {
     let runs = session["runs"].as_array().expect("runs");
     let mended = home.events("run.instructed");
     assert_eq!(mended.len(), 1, "one concern, one instruction");
-    let author = runs.iter().find(|run| run["id"] == mended[0]["subject"]).expect("the author's run");
+    let author =
+        runs.iter().find(|run| run["id"] == mended[0]["subject"]).expect("the author's run");
     assert_eq!(author["agent"], "claude");
     // Side by side: both had begun before the first was over.
     let seq = |kind: &str, subject: &str| {
@@ -99,16 +113,25 @@ fn the_whole_session_is_planned_done_reviewed_mended_merged_and_verified() {
     assert!(seq("task.began", &one) < over && seq("task.began", &two) < over);
     // Nobody reviewed what it wrote itself.
     let prompts = model.requests();
-    assert!(prompts.iter().any(|request| {
-        request.to_string().contains("Another agent did the work below")
-    }));
+    assert!(
+        prompts
+            .iter()
+            .any(|request| { request.to_string().contains("Another agent did the work below") })
+    );
     for run in runs.iter().filter(|run| run["prompt"].to_string().contains("the work below")) {
         let of_one = run["prompt"].to_string().contains("MARK one");
         assert_ne!(run["agent"], if of_one { "claude" } else { "codex" }, "{run:#}");
     }
     // The whole story is in the journal, in this order.
-    let story = ["session.created", "session.planned", "session.began", "session.merging",
-        "session.checking", "session.checked", "session.verified"];
+    let story = [
+        "session.created",
+        "session.planned",
+        "session.began",
+        "session.merging",
+        "session.checking",
+        "session.checked",
+        "session.verified",
+    ];
     let places: Vec<u64> = story.iter().map(|kind| seq(kind, &id)).collect();
     assert!(places.is_sorted(), "{places:?}");
     home.ok(&["audit", "verify"]);

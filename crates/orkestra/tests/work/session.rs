@@ -81,8 +81,11 @@ fn row_076_a_missing_deliverable_keeps_the_session_open() {
     let tasks = [
         ("ground", json!({})),
         // It takes away what the first one promised.
-        ("thief", json!({"depends": ["ground"], "deliverables": [],
-            "prompt": "DO write thief.txt here\nDO remove ground.txt"})),
+        (
+            "thief",
+            json!({"depends": ["ground"], "deliverables": [],
+            "prompt": "DO write thief.txt here\nDO remove ground.txt"}),
+        ),
     ];
     crew.answers("plan", "museum", &plan(&tasks));
     let (code, said) = crew.run("Open a museum", &[]);
@@ -171,9 +174,7 @@ fn a_task_that_fails_for_good_fails_the_session_and_a_retry_takes_it_up_again() 
     let task = session["tasks"][0]["id"].as_str().expect("a task").to_owned();
     crew.home.ok(&["task", "edit", &task, "--prompt", "DO write a.txt now it works"]);
     crew.home.ok(&["task", "retry", &task]);
-    crew.home.wait("the session to go on", || {
-        (crew.show(&id)["state"] != "failed").then_some(())
-    });
+    crew.home.wait("the session to go on", || (crew.show(&id)["state"] != "failed").then_some(()));
     // Nobody else is there to look at the work, so the person is asked.
     let session = crew.wait(&id, "awaiting_person");
     assert_eq!(session["question"]["about"], "not_done");
@@ -190,8 +191,19 @@ fn row_121_a_script_runs_every_verb_of_projects() {
     crew.hold("work", true);
     let target = crew.target.display().to_string();
     let steps: [&[&str]; 10] = [
-        &["project", "new", "tea", "--description", "Serve tea", "--folder", &target, "--agents",
-            "ann,bob,cy", "--involvement", "low"],
+        &[
+            "project",
+            "new",
+            "tea",
+            "--description",
+            "Serve tea",
+            "--folder",
+            &target,
+            "--agents",
+            "ann,bob,cy",
+            "--involvement",
+            "low",
+        ],
         &["project", "new", "coffee", "--description", "Serve coffee", "--folder", &target],
         &["project", "list"],
         &["project", "load", "tea"],

@@ -5,8 +5,7 @@ use crate::extract::{Body, Path, Query};
 use crate::guard::Actor;
 use crate::listen::App;
 use crate::wire::{
-    Need,
-    CommentView, CriterionView, PlanView, SessionApproval, SessionDetail, SessionList,
+    CommentView, CriterionView, Need, PlanView, SessionApproval, SessionDetail, SessionList,
     SessionPlanRequest, SessionRequest, SessionView, ShareView, TaskLinkView, shares_word,
 };
 use axum::Json;
