@@ -213,6 +213,21 @@ pub enum ReviewWish {
     None,
 }
 
+impl ReviewWish {
+    /// The word in commands and on the wire.
+    pub fn word(self) -> &'static str {
+        match self {
+            Self::Required => "required",
+            Self::None => "none",
+        }
+    }
+
+    /// Reads the word back.
+    pub fn parse(word: &str) -> Option<Self> {
+        [Self::Required, Self::None].into_iter().find(|wish| wish.word() == word)
+    }
+}
+
 /// An agent that should not do it again, and why.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Avoid {

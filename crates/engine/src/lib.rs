@@ -79,6 +79,6 @@ pub use sentence::sentence;
 pub use session::{NewSession, SessionsSpec};
 pub use snapshot::{PutBack, SnapshotRules};
 pub use spawn::{FutureKind, Futures};
-pub use task::ClaimNext;
+pub use task::{Around, ClaimNext, process_start};
 pub use upkeep::{Retention, Upkeep};
 pub use world::{RealWorld, World};

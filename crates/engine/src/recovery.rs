@@ -161,6 +161,7 @@ pub async fn start(mut options: Options, futures: &Futures) -> Result<Handle, Er
     crate::notice::watch(&handle, futures);
     crate::snapshot::watch(&handle, futures);
     crate::assign::watch(&handle, futures);
+    crate::task::watch(&handle, futures);
     Ok(handle)
 }
 

@@ -4,10 +4,16 @@
 //! decides, rows and events are written in the same commit. The functions over `&mut dyn Write` are
 //! for readers of the journal, which write in their own commit.
 
+mod around;
+mod watch;
+
+pub(crate) use around::context_of;
+pub use around::{Around, process_start};
+pub(crate) use watch::watch;
+
 use crate::error::Error;
 use crate::handle::Handle;
 use crate::world::World;
-use jiff::Timestamp;
 use orkestra_core::event::EventRef;
 use orkestra_core::id::{SessionId, TaskId};
 use orkestra_core::task::{
@@ -524,10 +530,5 @@ impl Handle {
         session: Option<SessionId>,
     ) -> Result<Vec<(String, u64)>, Error> {
         self.store.read(move |read| read.task_counts(session)).await.map_err(Error::Store)
-    }
-
-    /// The time that tasks go by.
-    pub fn task_now(&self) -> Timestamp {
-        self.world.now().at
     }
 }

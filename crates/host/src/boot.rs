@@ -20,6 +20,14 @@ pub fn start_time(pid: u32) -> Option<u64> {
     stat_field(pid, 22)
 }
 
+/// Whether the process that had this number and began then still lives. One that has ended and only
+/// waits for its parent does not.
+pub fn is_alive(pid: u32, started: u64) -> bool {
+    let Ok(stat) = fs::read(format!("/proc/{pid}/stat")) else { return false };
+    let state = stat.iter().rposition(|byte| *byte == b')').and_then(|end| stat.get(end + 2));
+    !matches!(state, None | Some(b'Z' | b'X' | b'x')) && start_time(pid) == Some(started)
+}
+
 /// Field `index` (3 and up) of /proc/PID/stat. The name before may contain anything, so fields
 /// are counted from the last parenthesis.
 pub(crate) fn stat_field(pid: u32, index: usize) -> Option<u64> {

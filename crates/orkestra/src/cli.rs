@@ -10,6 +10,7 @@ mod money;
 mod project;
 mod session;
 mod ship;
+mod task;
 mod top;
 
 pub(crate) use agent::*;
@@ -22,6 +23,7 @@ pub(crate) use money::*;
 pub(crate) use project::*;
 pub(crate) use session::*;
 pub(crate) use ship::*;
+pub(crate) use task::*;
 pub(crate) use top::Top;
 
 use clap::{Args, Parser, Subcommand};
@@ -94,6 +96,9 @@ pub(crate) enum Command {
     /// Look at sessions, goals that several agents work on, and say what is to become of them
     #[command(subcommand)]
     Session(Session),
+    /// Look after the queue of work: make, change, take, hand over and cancel tasks
+    #[command(subcommand)]
+    Task(Task),
     /// Start, stop and look at units
     #[command(subcommand)]
     Unit(Unit),

@@ -37,6 +37,7 @@ mod service;
 mod session;
 mod snapshot;
 mod status;
+mod task;
 mod top;
 mod unit;
 mod up;
@@ -123,6 +124,7 @@ pub(crate) async fn run(cli: Cli, surroundings: Surroundings) -> ExitCode {
         Command::Project(args) => project::run(context, args).await,
         Command::Session(args) => session::run(context, args).await,
         Command::Job(args) => job::run(context, args).await,
+        Command::Task(args) => task::run(context, args).await,
         Command::Unit(args) => unit::run(context, args).await,
         Command::Logs(args) => logs::run(context, args).await,
         Command::Events(args) => events::run(context, args).await,

@@ -13,6 +13,7 @@ mod money;
 mod project;
 mod routing;
 mod session;
+mod task;
 mod upkeep;
 
 pub use agent::*;
@@ -27,6 +28,7 @@ pub use money::*;
 pub use project::*;
 pub use routing::*;
 pub use session::*;
+pub use task::*;
 pub use upkeep::*;
 
 use serde::{Deserialize, Serialize};

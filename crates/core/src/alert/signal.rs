@@ -41,6 +41,10 @@ pub const KINDS: &[&str] = &[
     "merge.retried",
     "merge.done",
     "merge.given_up",
+    "task.poisoned",
+    "task.retried",
+    "task.handed_over",
+    "task.cancelled",
 ];
 
 /// Failures in a row from which on a unit, or a job, is worth an alert.
@@ -218,6 +222,18 @@ pub fn signals(event: &Event) -> Vec<Signal> {
         )],
         "run.heard" => vec![clear("run_silent", about, "It speaks again.")],
         "run.attempt_ended" | "run.ended" => vec![clear("run_silent", about, "It ended.")],
+        "task.poisoned" => vec![raise(
+            "task_poisoned",
+            about,
+            Level::Critical,
+            format!("The task “{}” is not tried again. {}", text(body, "title"), text(body, "why"))
+                .trim_end()
+                .to_owned(),
+            format!("orkestra task show {}", short(about)),
+        )],
+        "task.retried" => vec![clear("task_poisoned", about, "It is tried again.")],
+        "task.handed_over" => vec![clear("task_poisoned", about, "It was handed over.")],
+        "task.cancelled" => vec![clear("task_poisoned", about, "It was cancelled.")],
         "effect.failed" | "effect.done" => channel(event.kind.as_str(), body),
         _ => Vec::new(),
     }

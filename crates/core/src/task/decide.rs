@@ -185,6 +185,8 @@ pub enum TaskInput {
         /// That task.
         task: TaskId,
     },
+    /// A pattern was due, and made none: the one before goes on.
+    PassedOver,
 }
 
 /// What follows from an input.
@@ -262,7 +264,8 @@ impl Turn<'_> {
             TaskInput::Merged { commit } => self.merged(commit),
             TaskInput::Look => self.look(),
             TaskInput::Due => self.due(),
-            TaskInput::Recurred { task } => self.recurred(task),
+            TaskInput::Recurred { task } => self.recurred(Some(task)),
+            TaskInput::PassedOver => self.recurred(None),
         }
     }
 
@@ -747,17 +750,31 @@ impl Turn<'_> {
         Ok(())
     }
 
-    fn recurred(&mut self, task: TaskId) -> Result<(), Refusal> {
+    fn recurred(&mut self, task: Option<TaskId>) -> Result<(), Refusal> {
         let now = self.ctx.now;
         let Some(recurs) = self.task.recurs.as_mut() else { return Err(self.refuse("repeated")) };
         let due = recurs.next_at;
         // What was missed meanwhile comes once.
         recurs.next_at = recurs.schedule.next(now, recurs.anchor);
-        recurs.last = Some(task);
-        recurs.made += 1;
-        let told =
-            json!({"task": task, "due_at": due, "next_at": recurs.next_at, "made": recurs.made});
-        self.tell("task.recurred", told);
+        let next = recurs.next_at;
+        match task {
+            Some(task) => {
+                recurs.last = Some(task);
+                recurs.made += 1;
+                let made = recurs.made;
+                self.tell(
+                    "task.recurred",
+                    json!({"task": task, "due_at": due, "next_at": next, "made": made}),
+                );
+            }
+            None => {
+                let last = recurs.last;
+                self.tell(
+                    "task.passed_over",
+                    json!({"last": last, "due_at": due, "next_at": next}),
+                );
+            }
+        }
         Ok(())
     }
 }

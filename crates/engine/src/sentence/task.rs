@@ -78,6 +78,9 @@ pub(super) fn sentence(event: &Event, body: &Value) -> String {
             to => format!("A part of the task {title} was given to {to}."),
         },
         "task.recurred" => format!("The task {title} was due and made the next one."),
+        "task.passed_over" => {
+            format!("The task {title} was due and made none: the one before goes on.")
+        }
         "task.merged" => format!(
             "The work of the task {title} was merged as {}.",
             text(body, "commit").get(..12).unwrap_or_else(|| text(body, "commit"))
