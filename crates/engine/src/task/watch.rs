@@ -8,9 +8,9 @@ use super::{apply, create, load, parse};
 use crate::error::Error;
 use crate::handle::Handle;
 use crate::spawn::{FutureKind, Futures};
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 use orkestra_core::id::{RunId, TaskId};
-use orkestra_core::run::{Purpose, Run, RunState, Wait};
+use orkestra_core::run::{Purpose, Run, RunState};
 use orkestra_core::task::{Claim, Loss, NewDepend, NewTask, On, Sign, Task, TaskInput, TaskState};
 use orkestra_store::{Error as StoreError, Read, TaskFilter};
 use std::time::Duration;
@@ -194,13 +194,15 @@ async fn held(handle: &Handle) -> Result<Duration, Error> {
         after = page.last().map(|(task, _, _)| *task);
         let more = page.len() == PAGE;
         let now = handle.now().at;
+        let began = began(handle);
         let mut lost = Vec::new();
         for (task, claim, sign) in page {
             let alive = claim.pid.zip(claim.pid_start).map(|(pid, started)| {
                 every = every.min(PID_EVERY);
                 orkestra_host::boot::is_alive(pid, started)
             });
-            let sign = Sign { alive, ..sign };
+            // Before that nobody listened.
+            let sign = Sign { alive, heard_at: sign.heard_at.max(began), ..sign };
             if let Some(loss) = claim.lost(sign, now, &rules) {
                 lost.push((task, claim.fence, loss));
             }
@@ -212,6 +214,13 @@ async fn held(handle: &Handle) -> Result<Duration, Error> {
             return Ok(every);
         }
     }
+}
+
+/// When this daemon began.
+fn began(handle: &Handle) -> Option<Timestamp> {
+    let now = handle.now();
+    let lived = now.boot_ms.saturating_sub(handle.view.started_boot_ms);
+    now.at.checked_sub(SignedDuration::from_millis(i64::try_from(lived).ok()?)).ok()
 }
 
 async fn expire(handle: &Handle, task: TaskId, fence: u64, loss: Loss) -> Result<(), Error> {
@@ -257,15 +266,7 @@ fn sign_of(run: &Run) -> Sign {
     let waits = run.is_over()
         || !run.waiting_for.is_empty()
         || match &run.state {
-            RunState::Paused { .. } => true,
-            RunState::Suspended { wait } => match wait {
-                Wait::Approvals
-                | Wait::Until { .. }
-                | Wait::Person { .. }
-                | Wait::Agent { .. }
-                | Wait::Budget { .. }
-                | Wait::Resume => true,
-            },
+            RunState::Paused { .. } | RunState::Suspended { .. } => true,
             _ => run.evidence.checking,
         };
     let heard_at = run.last_event_at.max(run.started_at).max(Some(run.created_at));
