@@ -338,12 +338,15 @@ pub struct Invocation {
 }
 
 impl Invocation {
-    /// The whole environment of the agent, made from the inherited one.
+    /// The whole environment of an agent of this kind, made from the inherited one, without secrets
+    /// that are none of its business.
     pub fn environment(
         &self,
+        kind: Kind,
         inherited: impl IntoIterator<Item = (String, String)>,
     ) -> BTreeMap<String, String> {
-        let kept = inherited.into_iter().filter(|(name, _)| !self.removes(name));
+        let withheld = |name: &str| crate::secret::is_withheld(kind, name);
+        let kept = inherited.into_iter().filter(|(name, _)| !self.removes(name) && !withheld(name));
         let mut environment: BTreeMap<_, _> = kept.collect();
         environment.extend(self.env_set.clone());
         environment

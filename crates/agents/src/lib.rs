@@ -8,6 +8,7 @@
 //! - [`hook`] connects a vendor's hooks, reads their calls and writes our answers;
 //! - [`recovery`] says from an attempt's end what went wrong and what to do;
 //! - [`login`] says where a vendor keeps its login, and what a kind of agent can do;
+//! - [`secret`] says which inherited variables are kept from an agent;
 //! - [`state`] says where an agent keeps what outlives a run;
 //! - [`discover`] says which of the configured agents can be started, and if none, what to do.
 //!
@@ -28,6 +29,7 @@ pub mod login;
 pub mod native;
 pub mod recovery;
 pub mod script;
+pub mod secret;
 pub mod state;
 pub mod tool;
 

@@ -61,9 +61,10 @@ fn claude_does_not_see_that_it_runs_inside_another_claude() {
         ("CLAUDE_CODE_SSE_PORT", "1"),
         ("CLAUDE_CODE_OAUTH_TOKEN", "secret"),
         ("ANTHROPIC_API_KEY", "key"),
+        ("NPM_TOKEN", "of somebody else"),
     ];
     let inherited = inherited.map(|(name, value)| (name.to_owned(), value.to_owned()));
-    let environment = invocation.environment(inherited);
+    let environment = invocation.environment(Kind::Claude, inherited);
     let names: Vec<&str> = environment.keys().map(String::as_str).collect();
     let expected = [
         "ANTHROPIC_API_KEY",

@@ -180,7 +180,7 @@ impl Handle {
         std::fs::write(&prompt, start.stdin.as_deref().unwrap_or_default())
             .map_err(|error| format!("{}: {error}", prompt.display()))?;
         let mut env: Vec<(String, String)> =
-            start.environment(self.view.env.iter().cloned()).into_iter().collect();
+            start.environment(spec.kind, self.view.env.iter().cloned()).into_iter().collect();
         self.view.secrets.fill(&spec.env, &mut env).await?;
         // The shell only opens the prompt as standard input and becomes the agent.
         let shell = ["/bin/sh", "-c", "exec \"$@\" < \"$0\""].map(str::to_owned);

@@ -4,6 +4,7 @@
 use crate::instance::{describe, release, stop_leftovers};
 use crate::options::Options;
 use crate::sandbox::{Enclosure, enclose};
+use orkestra_agents::secret::is_secret;
 use orkestra_agents::{AgentSpec, Kind};
 use orkestra_core::evidence::Ran;
 use orkestra_core::id::InstanceId;
@@ -128,6 +129,8 @@ impl Commands {
     fn launch_of(&self, run: &Run, command: &Command<'_>, cwd: &str, folder: &Path) -> Launch {
         let mut env = self.options.env.clone();
         env.retain(|(name, _)| name != "ORKESTRA_RUN" && name != "ORKESTRA_CHECK");
+        // What is checked was written by an agent, and can print what it finds.
+        env.retain(|(name, _)| !is_secret(name));
         env.push(("ORKESTRA_RUN".to_owned(), run.id.to_string()));
         env.push(("ORKESTRA_CHECK".to_owned(), command.index.to_string()));
         Launch {

@@ -96,7 +96,7 @@ impl Runs {
             .map_err(|error| format!("{} cannot be written: {error}", stdin.display()))?;
         make_writable(&run.changes.chmod, Path::new(&worktree.path))
             .map_err(|error| format!("a file cannot be made writable: {error}"))?;
-        let mut env = invocation.environment(self.actors.options.env.iter().cloned());
+        let mut env = invocation.environment(spec.kind, self.actors.options.env.iter().cloned());
         env.insert("ORKESTRA_RUN".to_owned(), run.id.to_string());
         env.insert("ORKESTRA_ATTEMPT".to_owned(), run.attempt_number().to_string());
         let charter = place::charter(&self.actors.options.home, run.id);

@@ -68,7 +68,7 @@ fn try_it(agent: Agent, hook: &str) -> Outcome {
         .command(&start.argv[0])
         .args(&start.argv[1..])
         .env_clear()
-        .envs(start.environment(inherited))
+        .envs(start.environment(spec.kind, inherited))
         .current_dir(&start.cwd)
         .stdin(Stdio::piped())
         .stdout(Stdio::piped())

@@ -110,3 +110,26 @@ echo "{\"type\":\"text\",\"text\":\"again $ORKESTRA_RESUME\"}"
     assert_eq!(run["attempts"][1]["because"], "stalled", "{run}");
     assert_eq!(crate::site::texts(&run), ["again talk-1"]);
 }
+
+#[test]
+fn an_agent_and_what_checks_its_work_get_no_secret_that_the_daemon_happened_to_inherit() {
+    let script = r#"#!/bin/sh
+cat > /dev/null
+env | sort > env.txt
+echo '{"type":"text","text":"done"}'
+"#;
+    let mut site = Site::script(script, json!({"env": {"GIVEN_TOKEN": "env:HAD_TOKEN"}}));
+    for (name, value) in [("NPM_TOKEN", "npm-1"), ("HAD_TOKEN", "had-1"), ("HARMLESS", "yes")] {
+        site.home.env.push((name.to_owned(), value.to_owned()));
+    }
+    site.home.down();
+    site.home.up();
+    let id = site
+        .begin("helper", &["-e", "command:! env | grep -E 'npm-1|had-1'", "-e", "file:env.txt"]);
+    let run = site.wait_over(&id);
+    assert_eq!(run["state"], "verified", "{run:#}");
+    let folder = std::path::Path::new(run["worktree"].as_str().expect("a worktree"));
+    let told = std::fs::read_to_string(folder.join("env.txt")).expect("its environment");
+    assert!(told.contains("HARMLESS=yes") && told.contains("GIVEN_TOKEN=had-1"), "{told}");
+    assert!(!told.contains("npm-1") && !told.contains("HAD_TOKEN"), "{told}");
+}
