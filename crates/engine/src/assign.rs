@@ -2,8 +2,8 @@
 //!
 //! In one command of the writer the tasks that may begin are counted, chosen for and claimed, so that
 //! the limits hold whatever happens meanwhile. A claim becomes a run under the key `task:ID:FENCE`:
-//! who dies between the two goes on with the same key, and gets the same run. A run whose claim is not
-//! held any more is ended.
+//! who dies between the two goes on with the same key, and gets the same run. (Runs
+//! whose claim is not held any more are ended by `task::watch`.)
 
 mod begin;
 mod claim;
@@ -63,7 +63,6 @@ pub(crate) fn watch(handle: &Handle, futures: &Futures) {
 /// One look; how long there is nothing to do by itself.
 async fn turn(handle: &Handle) -> Result<Duration, Error> {
     let wait = tick(handle).await?;
-    begin::end_stale(handle).await?;
     begin::go_on(handle).await?;
     for task in claim::claim_ready(handle).await? {
         begin::begin(handle, task).await?;

@@ -1,14 +1,14 @@
-//! Claims become runs, and runs whose claim is gone are ended.
+//! Claims become runs.
 
-use super::{claim_of, frame_of, key_of};
+use super::{frame_of, key_of};
 use crate::error::Error;
 use crate::handle::{Handle, NewRun};
 use crate::task;
 use orkestra_core::id::TaskId;
-use orkestra_core::run::{Belongs, LimitsSpec, Purpose, Run, RunState};
+use orkestra_core::run::{Belongs, LimitsSpec, Purpose};
 use orkestra_core::span::Span;
-use orkestra_core::task::{Earlier, Task, TaskInput, TaskState, context};
-use orkestra_store::{Error as StoreError, TaskFilter};
+use orkestra_core::task::{Task, TaskInput, TaskState};
+use orkestra_store::TaskFilter;
 use std::path::PathBuf;
 
 /// The daemon's name as holder of claims.
@@ -73,22 +73,17 @@ async fn new_run(
     let of = task.clone();
     let read = handle.store.read(move |read| {
         let frame = frame_of(read, &of)?;
-        let mut earlier = Vec::new();
-        for id in &of.runs {
-            let Some(row) = read.run(*id)? else { continue };
-            let run: Run = super::parse(&row.body, "a run")?;
-            earlier.push(told_of(&run));
-        }
-        Ok((frame, earlier))
+        let before = task::context_of(read, &of)?;
+        Ok((frame, before))
     });
-    let (frame, earlier) = read.await.map_err(Error::Store)?;
+    let (frame, before) = read.await.map_err(Error::Store)?;
     let target = task.target.clone().or(frame.as_ref().and_then(|frame| frame.target.clone()));
     let Some(target) = target else {
         return Ok(
             Err("it names no folder to work in; cancel it and make it with --target".into()),
         );
     };
-    let prompt = match context(task, &earlier) {
+    let prompt = match before {
         Some(before) => format!("{}\n\n{before}", task.prompt.trim_end()),
         None => task.prompt.clone(),
     };
@@ -110,43 +105,4 @@ async fn new_run(
         base: frame.and_then(|frame| frame.branch).or_else(|| task.base.clone()),
         role: task.role.clone(),
     }))
-}
-
-fn told_of(run: &Run) -> Earlier {
-    let files = run.files.iter().flatten();
-    Earlier {
-        run: run.id.short(),
-        agent: run.agent.clone(),
-        state: format!("{}: {}", run.state_word(), run.why()),
-        summary: run.ended.as_ref().map(|ended| ended.summary.clone()).filter(|s| !s.is_empty()),
-        branch: run.worktree.as_ref().map(|at| at.branch.clone()).filter(|b| !b.is_empty()),
-        files: files.map(|file| format!("{} {}", file.status, file.path)).collect(),
-        events: Vec::new(),
-    }
-}
-
-/// Ends runs of tasks that do not hold them any more: the task was cancelled, or given to another.
-pub(super) async fn end_stale(handle: &Handle) -> Result<(), Error> {
-    let read = handle.store.read(|read| {
-        let mut stale = Vec::new();
-        for row in read.runs_in(&RunState::ACTIVE)? {
-            if row.task.is_none() || row.state == "stopping" {
-                continue;
-            }
-            let run: Run = super::parse(&row.body, "a run")?;
-            let Some((task, fence)) = claim_of(&run) else { continue };
-            let held = task::load(read, task)?.and_then(|task| task.claim);
-            if held.is_none_or(|claim| claim.fence != fence) {
-                stale.push(run.id);
-            }
-        }
-        Ok::<_, StoreError>(stale)
-    });
-    for run in read.await.map_err(Error::Store)? {
-        match handle.cancel_run(run, OWNER).await {
-            Err(error @ (Error::Closing | Error::Store(_))) => return Err(error),
-            Ok(_) | Err(_) => {}
-        }
-    }
-    Ok(())
 }

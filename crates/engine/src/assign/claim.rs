@@ -129,6 +129,7 @@ pub(super) async fn claim_ready(handle: &Handle) -> Result<Vec<Task>, Error> {
     if !rules.auto {
         return Ok(Vec::new());
     }
+    let now = handle.now().at;
     let waiting = handle.store.read(|read| {
         let counts = read.task_counts(None)?;
         Ok(counts.iter().any(|(state, count)| state == TaskState::Ready.word() && *count > 0))
@@ -138,6 +139,16 @@ pub(super) async fn claim_ready(handle: &Handle) -> Result<Vec<Task>, Error> {
     }
     let (agents, by) = (handle.workers(), handle.by("daemon"));
     let most = rules.running_max;
+    // A writer is not troubled, and nothing is committed, while there is nothing to be done.
+    let known = agents.clone();
+    let hopeful = handle.store.read(move |read| {
+        let due = read.task_due_next()?.is_some_and(|at| at <= now);
+        let mut floor = Floor::of(read, known.clone())?;
+        Ok(due || (floor.running < most && is_hopeful(read, &mut floor)?))
+    });
+    if !hopeful.await.map_err(Error::Store)? {
+        return Ok(Vec::new());
+    }
     let written = handle.store.write(move |tx| {
         tx.take_guard(GUARD)?;
         task::release_due(tx, &by)?;
@@ -145,6 +156,17 @@ pub(super) async fn claim_ready(handle: &Handle) -> Result<Vec<Task>, Error> {
         fill(tx, &mut floor, most, &by)
     });
     written.await.map(|written| written.value).map_err(Error::Store)
+}
+
+/// Whether somebody may take a task now, or has to be told that nobody can.
+fn is_hopeful(read: &dyn Read, floor: &mut Floor) -> Result<bool, StoreError> {
+    if floor.somebody_is_free() {
+        return Ok(true);
+    }
+    let Some(task) = Queue::new(read, &floor.agents)?.next(read)? else { return Ok(false) };
+    let frame = frame_of(read, &task)?;
+    let choice = floor.choose(&task, frame.as_ref(), Policy::default());
+    Ok(choice.is_stuck() && !is_told(read, &task, &choice)?)
 }
 
 /// Goes through the queue, the most urgent first, until all places are taken.
@@ -155,7 +177,7 @@ fn fill(
     by: &By,
 ) -> Result<Vec<Task>, StoreError> {
     let (mut claimed, mut told, mut looked) = (Vec::new(), 0_usize, 0_usize);
-    let mut queue = Queue::new(&*tx, floor)?;
+    let mut queue = Queue::new(&*tx, &floor.agents)?;
     while floor.running < most && looked < LOOKED_MAX {
         let Some(task) = queue.next(&*tx)? else { break };
         looked += 1;
@@ -226,6 +248,13 @@ fn put_choice(
     tx.put_choice(&ChoiceRow { task: task.id, fence, agent: choice.agent.clone(), body, at })
 }
 
+/// Whether the same was told of it before.
+fn is_told(read: &(impl Read + ?Sized), task: &Task, choice: &Choice) -> Result<bool, StoreError> {
+    let known = read.choices(task.id, 1)?.pop().filter(|row| row.fence == task.fence + 1);
+    let known = known.and_then(|row| serde_json::from_str::<Choice>(&row.body).ok());
+    Ok(known.is_some_and(|known| known.sentence == choice.sentence))
+}
+
 /// Tells once that nobody can take it as things are; false when that was told before.
 fn tell_waiting(
     tx: &mut dyn Write,
@@ -233,13 +262,10 @@ fn tell_waiting(
     choice: &Choice,
     by: &By,
 ) -> Result<bool, StoreError> {
-    let fence = task.fence + 1;
-    let known = tx.choices(task.id, 1)?.pop().filter(|row| row.fence == fence);
-    let known = known.and_then(|row| serde_json::from_str::<Choice>(&row.body).ok());
-    if known.is_some_and(|known| known.sentence == choice.sentence) {
+    if is_told(&*tx, task, choice)? {
         return Ok(false);
     }
-    put_choice(tx, task, fence, choice, by)?;
+    put_choice(tx, task, task.fence + 1, choice, by)?;
     tell(tx, task, "task.unplaced", json!({"title": task.title, "why": choice.sentence}))?;
     Ok(true)
 }
@@ -269,8 +295,8 @@ struct Lane {
 }
 
 impl Queue {
-    fn new(read: &(impl Read + ?Sized), floor: &Floor) -> Result<Self, StoreError> {
-        let names = floor.agents.iter().map(|agent| Some(agent.name.clone()));
+    fn new(read: &(impl Read + ?Sized), agents: &[Agent]) -> Result<Self, StoreError> {
+        let names = agents.iter().map(|agent| Some(agent.name.clone()));
         let mut lanes = Vec::new();
         for assigned in std::iter::once(None).chain(names) {
             let mut lane = Lane {

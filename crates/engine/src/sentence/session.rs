@@ -24,6 +24,12 @@ pub(super) fn sentence(event: &Event, body: &Value) -> String {
             list(body, "agents").join(", "),
             quote(text(body, "goal"))
         ),
+        "session.milestone" => format!(
+            "{} % of the session's tasks are done: {} of {}.",
+            number(body, "percent"),
+            number(body, "done"),
+            number(body, "all")
+        ),
         "session.planned" if by == "template" => format!(
             "The goal was divided by roles into {}, since no agent planned.",
             plural(number(body, "tasks"), "task")

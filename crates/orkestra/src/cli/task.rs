@@ -13,6 +13,8 @@ pub(crate) enum Task {
     List(ListTasks),
     /// Show one task: where it is and why, what is around it, and its attempts
     Show(OneTask),
+    /// Show who was chosen for a task, who was passed over, and why
+    Why(OneTask),
     /// Change a task; what is not said stays
     Edit(Box<EditTask>),
     /// Say who has to do a task, or that anybody may

@@ -1,6 +1,7 @@
 //! `orkestra task …`: the queue of work.
 
 mod show;
+mod why;
 
 use super::{Context, Outcome, encode};
 use crate::cli::{ClaimTask, CreateTask, EditTask, ListTasks, ReportTask, Task};
@@ -10,7 +11,7 @@ use orkestra_server::client::Client;
 use orkestra_server::wire::{
     AssignRequest, CancelRequest, ClaimAnswer, ClaimRequest, DependRequest, HandoverRequest,
     HeartbeatRequest, ReportRequest, TaskDetail, TaskEdit, TaskGraph, TaskList, TaskRequest,
-    TaskView, TasksRequest,
+    TaskView, TasksRequest, WhyView,
 };
 use serde::Serialize;
 use std::io::Read;
@@ -33,6 +34,16 @@ pub(super) async fn run(context: Context, args: Task) -> Outcome {
                 terminal::print_json(&detail);
             } else {
                 terminal::print(&show::detail(&detail));
+            }
+            Ok(Code::Success)
+        }
+        Task::Why(args) => {
+            let path = format!("{API}/{}/why", encode(&args.id));
+            let found: WhyView = context.client()?.get(&path).await?;
+            if args.json.json {
+                terminal::print_json(&found);
+            } else {
+                terminal::print(&why::text(&found));
             }
             Ok(Code::Success)
         }

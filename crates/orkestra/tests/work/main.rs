@@ -9,6 +9,7 @@
 #![allow(clippy::disallowed_methods, reason = "tests run the binary from outside")]
 
 mod crew;
+mod flow;
 #[path = "../harness/mod.rs"]
 #[allow(dead_code, reason = "this test binary uses a part of it")]
 mod harness;
