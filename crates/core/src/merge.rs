@@ -96,7 +96,7 @@ pub struct Merge {
     pub target: String,
     /// The branch whose commits are put in.
     pub from: String,
-    /// The branch that they are put into.
+    /// The branch that they are put into; empty while it is not known which one is checked out.
     pub into: String,
     /// Where it is.
     pub state: State,
@@ -148,6 +148,11 @@ pub struct Merge {
 /// What was found or is wanted.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Input {
+    /// Into which branch it comes is known now.
+    Named {
+        /// The branch.
+        into: String,
+    },
     /// Its new commits are made, and nothing was lost.
     Planned {
         /// Where it parted.
@@ -238,6 +243,11 @@ impl Merge {
         let mut next = self.clone();
         next.why = None;
         let (kind, body) = match (self.state, input) {
+            (State::Waiting, Input::Named { into }) if self.into.is_empty() => {
+                next.into = into;
+                let events = vec![draft(&next, "merge.named", actor, json!({}))];
+                return Ok(Decision { merge: next, events });
+            }
             (State::Waiting, Input::Planned { base, source, onto, result }) => {
                 let body = json!({"base": base, "source": source, "onto": onto, "result": result});
                 (next.base, next.source) = (Some(base), Some(source));

@@ -55,6 +55,12 @@ pub enum Error {
     /// The work as a whole cannot be changed now; it says why.
     #[error("{0}")]
     Work(String),
+    /// No such merge.
+    #[error("there is no merge {0}")]
+    UnknownMerge(String),
+    /// It cannot be put into a branch like this; it says why and what to do.
+    #[error("{0}")]
+    MergeRefused(String),
     /// No such run.
     #[error("there is no run {0}")]
     UnknownRun(String),

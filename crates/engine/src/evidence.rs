@@ -6,7 +6,7 @@
 //! anew.
 
 mod command;
-mod look;
+pub(crate) mod look;
 pub(crate) mod place;
 mod verify;
 

@@ -162,6 +162,9 @@ pub async fn start(mut options: Options, futures: &Futures) -> Result<Handle, Er
     crate::snapshot::watch(&handle, futures);
     crate::assign::watch(&handle, futures);
     crate::task::watch(&handle, futures);
+    crate::merge::watch(&handle, futures);
+    crate::consumer::follow(&handle, futures, crate::merge::consumer(&handle));
+    crate::overlap::watch(&handle, futures);
     Ok(handle)
 }
 

@@ -5,6 +5,7 @@ mod approval;
 mod budget;
 mod evidence;
 mod job;
+mod merge;
 mod run;
 mod session;
 mod task;
@@ -63,6 +64,9 @@ pub fn sentence(event: &Event) -> String {
         return job::sentence(event, body);
     }
     if let Some(told) = evidence::sentence(event, body) {
+        return told;
+    }
+    if let Some(told) = merge::sentence(event, body) {
         return told;
     }
     if event.kind.starts_with("run.") {

@@ -4,7 +4,7 @@
 //! store, with the row and its events. What is to be done in the world follows from the row: [`step`]
 //! looks at it.
 
-mod done;
+pub(crate) mod done;
 mod judged;
 mod plan;
 mod share;

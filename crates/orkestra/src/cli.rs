@@ -6,6 +6,7 @@ mod bridge;
 mod context;
 mod gate;
 mod job;
+mod merge;
 mod money;
 mod project;
 mod session;
@@ -19,6 +20,7 @@ pub(crate) use bridge::Bridge;
 pub(crate) use context::*;
 pub(crate) use gate::*;
 pub(crate) use job::*;
+pub(crate) use merge::*;
 pub(crate) use money::*;
 pub(crate) use project::*;
 pub(crate) use session::*;
@@ -70,6 +72,8 @@ pub(crate) enum Command {
     /// Show who is told of alerts, and test it
     #[command(subcommand)]
     Notify(Notify),
+    /// Put verified work into a branch, and see what is in the way
+    Merge(Merge),
     /// Show what is done in the outer world, and settle what nobody knows the outcome of
     #[command(subcommand)]
     Effect(Effect),

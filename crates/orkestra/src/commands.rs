@@ -30,6 +30,7 @@ mod logs;
 mod man;
 mod notice;
 mod project;
+mod merge;
 mod prune;
 mod run;
 mod secret;
@@ -113,6 +114,7 @@ pub(crate) async fn run(cli: Cli, surroundings: Surroundings) -> ExitCode {
         Command::Prune(args) => prune::run(context, args).await,
         Command::Alert(args) => alert::run(context, args).await,
         Command::Notify(args) => alert::notify(context, args).await,
+        Command::Merge(args) => merge::run(context, args).await,
         Command::Effect(args) => effect::run(context, args).await,
         Command::Approval(args) => approval::run(context, args).await,
         Command::Approve(args) => approval::approve(context, args).await,

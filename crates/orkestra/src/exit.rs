@@ -115,8 +115,8 @@ impl From<client::Error> for Failure {
                     | "ORK-0904" | "ORK-1102" | "ORK-1103" | "ORK-1105" | "ORK-0906"
                     | "ORK-0503" => Code::Refused,
                     "ORK-0401" => Code::Configuration,
-                    "ORK-1001" => Code::NotFound,
-                    "ORK-1002" | "ORK-1004" | "ORK-1005" => Code::Refused,
+                    "ORK-1001" | "ORK-0951" => Code::NotFound,
+                    "ORK-0952" | "ORK-1002" | "ORK-1004" | "ORK-1005" => Code::Refused,
                     "ORK-1003" => Code::ClaimLost,
                     _ => Code::Failure,
                 };

@@ -40,6 +40,8 @@ pub const CODES: &[(&str, &str)] = &[
     ("ORK-0904", "The approval cannot reach that far"),
     ("ORK-0905", "No such rule"),
     ("ORK-0906", "Not the token of a run that goes on"),
+    ("ORK-0951", "No such merge"),
+    ("ORK-0952", "It cannot be merged like this"),
     ("ORK-1001", "No such task"),
     ("ORK-1002", "It cannot be done with this task now"),
     ("ORK-1003", "The claim is lost"),
@@ -177,6 +179,9 @@ impl From<orkestra_engine::Error> for Problem {
                 Self::new(StatusCode::UNPROCESSABLE_ENTITY, "ORK-1103", detail)
             }
             Error::Work(_) => Self::new(StatusCode::CONFLICT, "ORK-1602", detail),
+            Error::UnknownMerge(_) => Self::new(StatusCode::NOT_FOUND, "ORK-0951", detail)
+                .hint("orkestra merge list shows the merges."),
+            Error::MergeRefused(_) => Self::new(StatusCode::CONFLICT, "ORK-0952", detail),
             Error::UnknownRun(_) => Self::new(StatusCode::NOT_FOUND, "ORK-0502", detail)
                 .hint("orkestra run list shows the runs."),
         }

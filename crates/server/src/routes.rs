@@ -16,6 +16,7 @@ pub(crate) mod journal;
 mod life;
 mod log;
 mod login;
+mod merge;
 mod metrics;
 mod money;
 mod notice;
@@ -112,6 +113,12 @@ fn protected_routes() -> OpenApiRouter<App> {
         .routes(routes!(task::claim))
         .routes(routes!(task::heartbeat))
         .routes(routes!(task::report))
+        .routes(routes!(merge::list, merge::create))
+        .routes(routes!(merge::show))
+        .routes(routes!(merge::retry))
+        .routes(routes!(merge::cancel))
+        .routes(routes!(merge::undo))
+        .routes(routes!(merge::overlaps))
         .routes(routes!(job::list))
         .routes(routes!(job::show))
         .routes(routes!(job::run))

@@ -9,6 +9,7 @@ mod evidence;
 mod github;
 mod job;
 mod life;
+mod merge;
 mod money;
 mod project;
 mod routing;
@@ -24,6 +25,7 @@ pub use evidence::*;
 pub use github::*;
 pub use job::*;
 pub use life::*;
+pub use merge::*;
 pub use money::*;
 pub use project::*;
 pub use routing::*;
@@ -526,6 +528,12 @@ pub struct RunDetail {
     pub evidence: EvidenceView,
     /// What the agent was given, word by word; `null` while that is not known.
     pub given: Option<String>,
+    /// Where it is put into branches, the oldest first.
+    #[serde(default)]
+    pub merges: Vec<MergeView>,
+    /// Runs with whose work its own meets.
+    #[serde(default)]
+    pub overlaps: Vec<OverlapView>,
     /// The same by command.
     pub cli: String,
 }

@@ -22,10 +22,12 @@ const EVENTS: usize = 1_000;
 
 /// Whose commits are made for a run.
 pub(super) fn ours(run: &Run) -> Identity {
-    Identity {
-        name: format!("Orkestra run {}", run.id.short()),
-        email: "run@orkestra.localhost".to_owned(),
-    }
+    identity(&format!("run {}", run.id.short()))
+}
+
+/// Who commits for Orkestra; the address tells these commits from all others.
+pub(crate) fn identity(of: &str) -> Identity {
+    Identity { name: format!("Orkestra {of}"), email: "run@orkestra.localhost".to_owned() }
 }
 
 /// The run's worktree as git knows it.

@@ -23,7 +23,10 @@ pub(super) async fn look(handle: &Handle, session: &Session) -> Result<(), Error
     let tip = tip.map_err(|error| Error::Target(error.to_string()))?;
     let integration = match &tip {
         None => Some(Err(format!("The branch {} is gone.", session.branch))),
-        Some(tip) => integration(handle, session, tip).await?,
+        Some(tip) => {
+            let key = format!("session:{}:check:{}", session.id, session.checks);
+            integration(handle, session, tip, key).await?
+        }
     };
     let Some(integration) = integration else { return Ok(()) };
     let facts = facts(handle, session, tip.as_deref(), integration).await?;
@@ -48,10 +51,15 @@ fn evidence(session: &Session) -> Vec<String> {
     all
 }
 
-/// What the checks of the merged work say; nothing while they are made. They are made in a worktree of
+/// What the checks of the merged work say at this commit; nothing while they are made. The same key is
+/// the same round. They are made in a worktree of
 /// their own, as those of any run are.
-async fn integration(handle: &Handle, session: &Session, tip: &str) -> Result<Option<Seen>, Error> {
-    let key = format!("session:{}:check:{}", session.id, session.checks);
+pub(crate) async fn integration(
+    handle: &Handle,
+    session: &Session,
+    tip: &str,
+    key: String,
+) -> Result<Option<Seen>, Error> {
     let known = key.clone();
     let row = handle.store.read(move |read| read.run_by_key(&known)).await.map_err(Error::Store)?;
     let Some(run) = row.as_ref().map(crate::run::from_row).transpose()? else {

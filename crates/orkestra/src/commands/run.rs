@@ -1,13 +1,13 @@
 //! `orkestra run …`.
 
 use super::life::{self, Word};
-use super::{Context, Outcome, encode, events, evidence, status};
+use super::{Context, Outcome, encode, events, evidence, merge, status};
 use crate::cli::{NewRun, Run, RunLog, RunVerb};
 use crate::exit::{Code, Failure};
 use crate::terminal::{self, Color, harmless, paint, shorten, state};
 use orkestra_server::client::Client;
 use orkestra_server::wire::{
-    EventView, JournalPage, RunDetail, RunEvent, RunList, RunRequest, RunView,
+    EventView, JournalPage, OverlapList, RunDetail, RunEvent, RunList, RunRequest, RunView,
 };
 use serde_json::{Map, Value};
 use std::io::Read;
@@ -20,13 +20,18 @@ pub(super) async fn run(context: Context, args: Run) -> Outcome {
         None => begin(context, args.new).await,
         Some(RunVerb::List { limit, json }) => {
             let path = format!("/api/v1/runs?limit={}", limit.clamp(1, 500));
-            let list: RunList = context.client()?.get(&path).await?;
+            let client = context.client()?;
+            let list: RunList = client.get(&path).await?;
             if json.json {
                 terminal::print_json(&list);
             } else if list.runs.is_empty() {
                 terminal::complain("No runs yet. Begin one: orkestra run \"what to do\"");
             } else {
                 terminal::print(&status::runs(list.runs.iter()));
+                let met: OverlapList = client.get("/api/v1/overlaps").await?;
+                for overlap in &met.overlaps {
+                    terminal::complain(&merge::line_of(overlap, None));
+                }
             }
             Ok(Code::Success)
         }
@@ -300,6 +305,19 @@ fn summary(detail: &RunDetail) -> String {
     }
     if let Some(branch) = &run.branch {
         lines.push(format!("branch    {branch}"));
+    }
+    for merge in &detail.merges {
+        let into = harmless(&merge.into);
+        lines.push(format!("merge     {}  {} into {into}", merge.short, merge.state));
+    }
+    let is_good = run.state == "verified" && run.branch.is_some();
+    if is_good
+        && detail.merges.iter().all(|merge| matches!(merge.state.as_str(), "refused" | "undone"))
+    {
+        lines.push(format!("merge it  orkestra merge {}", run.short));
+    }
+    for overlap in &detail.overlaps {
+        lines.push(format!("overlap   {}", merge::line_of(overlap, Some(&run.id))));
     }
     if let Some(count) = run.uncommitted.filter(|count| *count > 0) {
         lines.push(format!(

@@ -13,6 +13,7 @@ mod flow;
 #[path = "../harness/mod.rs"]
 #[allow(dead_code, reason = "this test binary uses a part of it")]
 mod harness;
+mod merge;
 mod plan;
 mod session;
 #[path = "../life/site.rs"]

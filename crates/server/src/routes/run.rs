@@ -5,8 +5,8 @@ use crate::extract::{Body, Path, Query};
 use crate::guard::Actor;
 use crate::listen::App;
 use crate::wire::{
-    AttemptView, ChecksCount, EvidenceView, FileView, InstructionView, RunDetail, RunEvent,
-    RunLimitsView, RunList, RunRequest, RunView, UsageView, WaitView,
+    AttemptView, ChecksCount, EvidenceView, FileView, InstructionView, MergeView, RunDetail,
+    RunEvent, RunLimitsView, RunList, RunRequest, RunView, UsageView, WaitView,
 };
 use axum::Json;
 use axum::extract::State;
@@ -233,6 +233,9 @@ pub(crate) async fn show(
     let limits = RunLimitsView::of(&run, app.engine.now().at);
     let violations = super::life::violations(&app, run.id).await?;
     let (evidence, given) = (EvidenceView::from(&run.evidence), run.given.clone());
+    let merges = app.engine.merges_of_run(run.id).await?;
+    let merges = merges.iter().map(MergeView::from).collect();
+    let overlaps = super::merge::overlaps_of(&app, &run.id.to_string()).await?;
     let run = view_of(&run);
     Ok(Json(RunDetail {
         run,
@@ -244,6 +247,8 @@ pub(crate) async fn show(
         violations,
         evidence,
         given,
+        merges,
+        overlaps,
         cli,
     }))
 }
