@@ -36,7 +36,8 @@ impl Handle {
         });
         let costs = costs.await.map_err(Error::Store)?;
         let mut all: BTreeMap<String, (u64, BTreeSet<_>, u64)> = BTreeMap::new();
-        for run in &runs {
+        // Nobody does what only checks.
+        for run in runs.iter().filter(|run| run.belongs.purpose != Purpose::Check) {
             let (tokens, tasks, cost) = all.entry(run.agent.clone()).or_default();
             *tokens = tokens.saturating_add(run.usage.as_ref().map_or(0, |used| {
                 used.fresh_input + used.cache_read + used.cache_write + used.output
