@@ -1,7 +1,7 @@
 /** What surrounds every page: rail, top bar, palette, and the one live connection. */
-import { Tooltip } from '@mantine/core';
+import { Menu, Tooltip } from '@mantine/core';
 import { spotlight } from '@mantine/spotlight';
-import { IconBellRinging, IconSearch } from '@tabler/icons-react';
+import { IconBellRinging, IconDots, IconSearch } from '@tabler/icons-react';
 import { useQuery } from '@tanstack/react-query';
 import { lazy, Suspense, useCallback, useEffect } from 'react';
 import { Link, NavLink, Outlet, useNavigate } from 'react-router';
@@ -25,7 +25,11 @@ export function Frame() {
   );
 }
 
+/** So many pages are one press away on a phone; the others are behind “More”. */
+const NEAR = 5;
+
 function Inside() {
+  const navigate = useNavigate();
   const { data: status } = useQuery(statusQuery);
   const needs = status?.needs_you.length ?? 0;
   const host = status?.daemon.host;
@@ -75,12 +79,12 @@ function Inside() {
           <Logo />
           Orkestra
         </Link>
-        {pages.map(({ to, word, icon: Icon, key }) => (
+        {pages.map(({ to, word, icon: Icon, key }, index) => (
           <NavLink
             key={to}
             to={to}
             end={to === '/'}
-            className={classes.link}
+            className={`${classes.link} ${index < NEAR ? '' : classes.far}`}
             aria-keyshortcuts={`g ${key}`}
           >
             <Icon size={19} stroke={1.7} aria-hidden />
@@ -93,6 +97,25 @@ function Inside() {
             )}
           </NavLink>
         ))}
+        <Menu position="top-end" width={200} withinPortal>
+          <Menu.Target>
+            <button type="button" className={`${classes.link} ${classes.more}`}>
+              <IconDots size={19} stroke={1.7} aria-hidden />
+              More
+            </button>
+          </Menu.Target>
+          <Menu.Dropdown>
+            {pages.slice(NEAR).map(({ to, word, icon: Icon }) => (
+              <Menu.Item
+                key={to}
+                leftSection={<Icon size={17} stroke={1.7} aria-hidden />}
+                onClick={() => void navigate(to)}
+              >
+                {word}
+              </Menu.Item>
+            ))}
+          </Menu.Dropdown>
+        </Menu>
         {status && <div className={classes.foot}>Orkestra {status.daemon.version}</div>}
       </nav>
       <main className={classes.main} id="main" tabIndex={-1}>

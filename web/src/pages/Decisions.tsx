@@ -1,10 +1,12 @@
 /** What was decided by vote, and what others said of agents' work. */
 import { Button, SegmentedControl } from '@mantine/core';
-import { useInfiniteQuery } from '@tanstack/react-query';
+import { useInfiniteQuery, useQuery } from '@tanstack/react-query';
 import { useSearchParams } from 'react-router';
+import { mergesQuery } from '../api/merge';
 import { reviewsQuery } from '../api/review';
 import { votesQuery } from '../api/vote';
 import { Empty } from '../parts/Facts';
+import { MergeLine } from '../parts/MergeLine';
 import { Head, Waiting } from '../parts/Page';
 import { ProblemNote } from '../parts/Problem';
 import { ReviewCard } from '../parts/ReviewCard';
@@ -14,28 +16,31 @@ import classes from './pages.module.css';
 
 export function Decisions() {
   const [params, setParams] = useSearchParams();
-  const tab = params.get('tab') === 'reviews' ? 'reviews' : 'votes';
+  const tab = params.get('tab') ?? 'votes';
   useRowKeys();
   return (
     <div className={classes.page}>
       <Head
         title="Decisions"
-        why="Votes with their ballots and rules, and reviews with their verdicts."
+        why="Votes with their ballots and rules, reviews with their verdicts, and what was merged."
       >
         <SegmentedControl
           size="xs"
           aria-label="Which decisions"
           value={tab}
           onChange={(value) =>
-            setParams(value === 'reviews' ? { tab: value } : {}, { replace: true })
+            setParams(value === 'votes' ? {} : { tab: value }, { replace: true })
           }
           data={[
             { value: 'votes', label: 'Votes' },
             { value: 'reviews', label: 'Reviews' },
+            { value: 'merges', label: 'Merges' },
           ]}
         />
       </Head>
-      {tab === 'votes' ? <Votes /> : <Reviews />}
+      {tab === 'votes' && <Votes />}
+      {tab === 'reviews' && <Reviews />}
+      {tab === 'merges' && <Merges />}
     </div>
   );
 }
@@ -72,6 +77,21 @@ function Votes() {
         </Button>
       )}
     </>
+  );
+}
+
+function Merges() {
+  const { data: merges, error } = useQuery(mergesQuery);
+  if (!merges) return error ? <ProblemNote error={error} /> : <Waiting rows={5} />;
+  return (
+    <div className={classes.card}>
+      {merges.length === 0 && <Empty>Nothing was merged yet.</Empty>}
+      <ul className={classes.rows} aria-label="Merges">
+        {merges.map((merge) => (
+          <MergeLine key={merge.id} merge={merge} />
+        ))}
+      </ul>
+    </div>
   );
 }
 

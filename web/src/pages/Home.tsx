@@ -4,14 +4,21 @@ import {
   IconAlertTriangle,
   IconBellRinging,
   IconCircleX,
+  IconEyeCheck,
+  IconGavel,
+  IconGitMerge,
   IconLock,
   IconRefresh,
   IconSettings,
+  IconUserQuestion,
 } from '@tabler/icons-react';
 import { useQuery } from '@tanstack/react-query';
 import { Link } from 'react-router';
+import { useMergeVerb } from '../api/merge';
 import type { NeedsYou, Run, Unit } from '../api/model';
 import { approvalsQuery, statusQuery, useReloadConfig, useUnitVerb } from '../api/queries';
+import { useAnswerReview } from '../api/review';
+import { useSessionVerb } from '../api/session';
 import { useGlow } from '../live/useGlow';
 import { Empty } from '../parts/Facts';
 import { Band, Head, Waiting } from '../parts/Page';
@@ -136,13 +143,28 @@ const needFaces: Record<string, { tone: Tone; icon: typeof IconLock; word: strin
   config_refused: { tone: 'amber', icon: IconSettings, word: 'Configuration refused' },
   store: { tone: 'red', icon: IconAlertTriangle, word: 'Store' },
   alert: { tone: 'amber', icon: IconBellRinging, word: 'Alert' },
+  session: { tone: 'amber', icon: IconUserQuestion, word: 'A session asks' },
+  review: { tone: 'amber', icon: IconEyeCheck, word: 'A review asks' },
+  vote: { tone: 'amber', icon: IconGavel, word: 'A vote asks' },
+  merge: { tone: 'amber', icon: IconGitMerge, word: 'A merge asks' },
+  task: { tone: 'red', icon: IconCircleX, word: 'A task asks' },
   audit: { tone: 'red', icon: IconLock, word: 'Journal' },
+};
+
+const workPages: Record<string, string> = {
+  session: '/sessions',
+  review: '/reviews',
+  vote: '/votes',
+  task: '/tasks',
 };
 
 function needLink(need: NeedsYou): string {
   if (need.kind === 'unit_failed') return unitLink(need.subject);
   if (need.kind.startsWith('run_')) return `/runs/${encodeURIComponent(need.subject)}`;
   if (need.kind === 'alert') return '/upkeep';
+  const page = workPages[need.kind];
+  if (page) return `${page}/${encodeURIComponent(need.subject)}`;
+  if (need.kind === 'merge') return '/decisions?tab=merges';
   return '/journal';
 }
 
@@ -194,6 +216,7 @@ function Need({ need, run }: { need: NeedsYou; run: Run | undefined }) {
           Start again
         </Button>
       )}
+      <WorkKeys need={need} />
       {need.kind === 'alert' && (
         <span className={classes.above}>
           <Settle id={need.subject} />
@@ -212,6 +235,50 @@ function Need({ need, run }: { need: NeedsYou; run: Run | undefined }) {
       )}
     </div>
   );
+}
+
+/** What settles a question of a session, a review or a merge; a vote is settled on its page. */
+function WorkKeys({ need }: { need: NeedsYou }) {
+  const session = useSessionVerb();
+  const review = useAnswerReview();
+  const merge = useMergeVerb();
+  const button = (word: string, busy: boolean, press: () => void) => (
+    <Button
+      key={word}
+      className={classes.above}
+      size="xs"
+      variant="default"
+      loading={busy}
+      onClick={press}
+    >
+      {word}
+    </Button>
+  );
+  const { subject: id } = need;
+  const onError = toastProblem;
+  switch (need.kind) {
+    case 'session':
+      return button('Approve', session.isPending, () =>
+        session.mutate({ id, verb: 'approve' }, { onError }),
+      );
+    case 'review':
+      return (
+        <>
+          {button('Take it', review.isPending, () =>
+            review.mutate({ id, answer: 'approve' }, { onError }),
+          )}
+          {button('Send it back', review.isPending, () =>
+            review.mutate({ id, answer: 'concern' }, { onError }),
+          )}
+        </>
+      );
+    case 'merge':
+      return button('Try again', merge.isPending, () =>
+        merge.mutate({ id, verb: 'retry' }, { onError }),
+      );
+    default:
+      return null;
+  }
 }
 
 function UnitLine({ unit }: { unit: Unit }) {

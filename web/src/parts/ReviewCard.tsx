@@ -105,11 +105,6 @@ function SeatLine({ seat, open }: { seat: Seat; open?: boolean }) {
         <VerdictPill verdict={opinion?.verdict ?? null} />
       )}
       <span className={classes.summary}>{opinion?.summary ?? seat.missing}</span>
-      {seat.run && (
-        <Link to={`/runs/${seat.run}`} className={`${classes.link} dim`}>
-          its run
-        </Link>
-      )}
     </span>
   );
   const more = opinion && (opinion.issues.length > 0 || opinion.recommendations.length > 0);
@@ -143,6 +138,11 @@ function SeatLine({ seat, open }: { seat: Seat; open?: boolean }) {
         </Fold>
       ) : (
         head
+      )}
+      {seat.run && (
+        <Link to={`/runs/${seat.run}`} className={`${classes.link} ${classes.run} dim`}>
+          its run
+        </Link>
       )}
     </li>
   );

@@ -13,7 +13,7 @@ export interface GraphTask {
   /** Nothing before it is a task: a line of a plan. */
   state: TaskState | null;
   agent: string | null;
-  depends: { task: string; kind: string }[];
+  depends: { task: string; kind: string; title?: string | null }[];
   to: string | null;
 }
 
@@ -68,8 +68,8 @@ export function TaskGraph({ tasks, label, current }: Props) {
                   viewBox="0 0 8 8"
                   refX="6"
                   refY="4"
-                  markerWidth="8"
-                  markerHeight="8"
+                  markerWidth="6"
+                  markerHeight="6"
                   orient="auto"
                 >
                   <path d="M0,0.5 L7,4 L0,7.5 Z" className={classes.tip} />
@@ -96,7 +96,7 @@ export function TaskGraph({ tasks, label, current }: Props) {
                     task={task}
                     spot={spot}
                     current={spot.name === current}
-                    waits={task.depends.map(({ task: on }) => byId.get(on)?.title ?? on)}
+                    waits={waitsFor(task, byId)}
                   />
                 )
               );
@@ -108,6 +108,10 @@ export function TaskGraph({ tasks, label, current }: Props) {
     </div>
   );
 }
+
+/** What it comes after, by title; the end of an id where even that is not known. */
+const waitsFor = (task: GraphTask, byId: Map<string, GraphTask>) =>
+  task.depends.map(({ task: on, title }) => byId.get(on)?.title ?? title ?? on.slice(-8));
 
 interface NodeProps {
   task: GraphTask;
@@ -169,7 +173,7 @@ function List({
   return (
     <ul className={classes.list} aria-label={`${label}, as a list`}>
       {tasks.map((task) => {
-        const waits = task.depends.map(({ task: on }) => byId.get(on)?.title ?? on);
+        const waits = waitsFor(task, byId);
         return (
           <li key={task.id} className={classes.item} data-listed={task.id}>
             {task.state && <TaskPill task={{ state: task.state }} />}
