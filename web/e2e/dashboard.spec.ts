@@ -1,7 +1,7 @@
 /** The dashboard as a person uses it, against the real daemon. Tests run in order and share one login. */
 import { existsSync } from 'node:fs';
-import AxeBuilder from '@axe-core/playwright';
 import type { BrowserContext, Locator, Page } from '@playwright/test';
+import { fits } from './fits';
 import { expect, expectLive, test } from './orkestra';
 
 test.describe.configure({ mode: 'serial' });
@@ -420,21 +420,7 @@ for (const look of ['light', 'dark', 'phone'] as const) {
       viewport: look === 'phone' ? { width: 360, height: 740 } : { width: 1280, height: 800 },
     });
     const target = await other.newPage();
-    const check = async (name: string) => {
-      await target.screenshot({ path: `e2e/screenshots/${name}-${look}.png` });
-      const { violations } = await new AxeBuilder({ page: target }).analyze();
-      expect(
-        violations.map(({ id, nodes }) => [name, id, nodes.map((node) => node.target)]),
-      ).toEqual([]);
-      const tooWide = await target.evaluate(() => {
-        const main = document.querySelector('main');
-        return (
-          document.documentElement.scrollWidth > window.innerWidth ||
-          (main !== null && main.scrollWidth > main.clientWidth)
-        );
-      });
-      expect(tooWide, `${name} is wider than the page`).toBe(false);
-    };
+    const check = (name: string) => fits(target, `${name}-${look}`);
     for (const [name, path, ready] of places) {
       await target.goto(at(path));
       await expect(ready(target)).toBeVisible();

@@ -56,6 +56,54 @@ fi
 echo '{"type":"ended","ok":true,"summary":"The notes are written and pushed."}'
 `;
 
+/**
+ * An agent that plans, looks at plans, reviews and writes files, as the prompt tells it. Answers lie on a
+ * desk; while the desk holds a kind of work, it waits.
+ */
+const MATE = `#!/bin/sh
+prompt=$(cat)
+case "$prompt" in
+  *"Divide the goal below into tasks"*) kind=plan ;;
+  *"Say what you think of the plan"*) kind=comment ;;
+  *"Another agent did the work below"*) kind=review ;;
+  *) kind=work ;;
+esac
+while [ -e "$DESK/hold.$kind" ]; do sleep 0.1; done
+echo '{"type":"usage","fresh_input":1000,"output":100,"cost_usd":0.01}'
+if [ "$kind" = work ]; then
+  printf '%s\\n' "$prompt" | sed -n 's/^.*DO write \\([^ ]*\\) \\(.*\\)$/\\1 \\2/p' | while read -r path words; do
+    printf '%s\\n' "$words" > "$path"
+  done
+  echo '{"type":"ended","ok":true,"summary":"It is written."}'
+  exit 0
+fi
+cat "$DESK/$kind"
+`;
+
+/** As an agent says JSON: in a fenced block. */
+const said = (value: unknown) =>
+  `${JSON.stringify({ type: 'text', text: `As asked:\n\`\`\`json\n${JSON.stringify(value)}\n\`\`\`` })}\n`;
+
+const planned = (key: string, agent: string, depends: string[]) => ({
+  key,
+  title: `The ${key}`,
+  prompt: `DO write ${key}.txt made by the task ${key}`,
+  role: 'code_writer_implementer',
+  agent,
+  depends,
+  deliverables: [`${key}.txt`],
+  phase: depends.length > 0 ? 'features' : 'foundation',
+});
+
+const PLAN = {
+  summary: 'First the ground, then what stands on it.',
+  tasks: [
+    planned('ground', 'ann', []),
+    planned('walls', 'bob', ['ground']),
+    planned('garden', 'cy', ['ground']),
+  ],
+};
+
 /** Runs need a repository with a commit; who commits is nobody's configuration but this one's. */
 function git(folder: string, ...words: string[]) {
   const who = ['-c', 'user.name=Orkestra', '-c', 'user.email=orkestra@example.invalid'];
@@ -75,6 +123,7 @@ export class Orkestra {
   readonly folder = mkdtempSync(join(tmpdir(), 'orkestra-e2e-'));
   readonly target = join(this.folder, 'project');
   private readonly held = join(this.folder, 'held');
+  private readonly desk = join(this.folder, 'desk');
   private readonly env = {
     PATH: process.env.PATH,
     HOME: this.folder,
@@ -103,6 +152,17 @@ export class Orkestra {
     const agent = script('agent.sh', AGENT);
     const asker = script('asker.sh', ASKER);
     const busy = script('busy.sh', BUSY);
+    const mate = script('mate.sh', MATE);
+    mkdirSync(this.desk);
+    writeFileSync(join(this.desk, 'plan'), said(PLAN));
+    writeFileSync(join(this.desk, 'comment'), said({ agrees: true, suggestions: [] }));
+    const approved = { summary: 'It does what was asked for.', issues: [], recommendations: [] };
+    writeFileSync(join(this.desk, 'review'), said({ verdict: 'approved', ...approved }));
+    const crew = (name: string) => ({
+      kind: 'script',
+      command: [mate],
+      env: { NAME: name, DESK: this.desk },
+    });
     const config = {
       units: {
         ticker: { command: [ticker, join(this.folder, 'count')], stop: { grace: '1s' } },
@@ -131,7 +191,12 @@ export class Orkestra {
       agents: {
         helper: { kind: 'script', command: [agent, this.held] },
         asker: { kind: 'script', command: [asker, binary()] },
+        ann: crew('ann'),
+        bob: crew('bob'),
+        cy: crew('cy'),
       },
+      sandbox: { write: [this.desk] },
+      tasks: { retry: { initial: '100ms', max: '200ms' } },
     };
     // JSON is YAML.
     writeFileSync(join(this.folder, 'orkestra.yaml'), JSON.stringify(config, null, 2));
@@ -182,6 +247,13 @@ export class Orkestra {
     const timer = setTimeout(() => child.kill('SIGKILL'), STOP_MS);
     await ended;
     clearTimeout(timer);
+  }
+
+  /** Lets all prompts of a kind wait (`plan`, `review`, `work`), or go on. */
+  keep(kind: string, wait: boolean) {
+    const path = join(this.desk, `hold.${kind}`);
+    if (wait) writeFileSync(path, '');
+    else rmSync(path, { force: true });
   }
 
   /** The agent's tool does not answer until it is released. */

@@ -1,0 +1,20 @@
+/** A page is accessible, and no wider than the screen; and a picture of it is kept. */
+import AxeBuilder from '@axe-core/playwright';
+import type { Page } from '@playwright/test';
+import { expect } from './orkestra';
+
+export async function fits(target: Page, name: string) {
+  await target.screenshot({ path: `e2e/screenshots/${name}.png` });
+  const { violations } = await new AxeBuilder({ page: target }).analyze();
+  expect(violations.map(({ id, nodes }) => [name, id, nodes.map((node) => node.target)])).toEqual(
+    [],
+  );
+  const tooWide = await target.evaluate(() => {
+    const main = document.querySelector('main');
+    return (
+      document.documentElement.scrollWidth > window.innerWidth ||
+      (main !== null && main.scrollWidth > main.clientWidth)
+    );
+  });
+  expect(tooWide, `${name} is wider than the page`).toBe(false);
+}
