@@ -61,6 +61,12 @@ pub enum Error {
     /// It cannot be put into a branch like this; it says why and what to do.
     #[error("{0}")]
     MergeRefused(String),
+    /// What was asked for makes no sense with this review now; it says why.
+    #[error("{0}")]
+    ReviewRefused(String),
+    /// No such review.
+    #[error("there is no review {0}")]
+    UnknownReview(String),
     /// No such run.
     #[error("there is no run {0}")]
     UnknownRun(String),

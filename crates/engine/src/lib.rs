@@ -38,6 +38,7 @@ mod project;
 mod prune;
 mod recovery;
 mod repair;
+mod review;
 mod routing;
 mod run;
 mod sample;

@@ -165,6 +165,7 @@ pub async fn start(mut options: Options, futures: &Futures) -> Result<Handle, Er
     crate::merge::watch(&handle, futures);
     crate::consumer::follow(&handle, futures, crate::merge::consumer(&handle));
     crate::overlap::watch(&handle, futures);
+    crate::review::watch(&handle, futures);
     Ok(handle)
 }
 

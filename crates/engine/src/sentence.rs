@@ -6,6 +6,7 @@ mod budget;
 mod evidence;
 mod job;
 mod merge;
+mod review;
 mod run;
 mod session;
 mod task;
@@ -80,6 +81,7 @@ pub fn sentence(event: &Event) -> String {
         }
         kind if kind.starts_with("agent.") => agent::sentence(event, body),
         kind if kind.starts_with("task.") => task::sentence(event, body),
+        kind if kind.starts_with("review.") => review::sentence(event, body),
         kind if kind.starts_with("issue.") => budget::issue(event, body),
         kind if kind.starts_with("budget.") => budget::sentence(event, body),
         kind if kind.starts_with("project.") => session::project(event, body),

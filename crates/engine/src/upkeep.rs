@@ -9,6 +9,7 @@ use orkestra_connectors::Notification;
 use orkestra_core::check::OwnCheck;
 use orkestra_core::gate::Policy;
 use orkestra_core::health::Thresholds;
+use orkestra_core::review;
 use orkestra_core::sandbox::SandboxSpec;
 use orkestra_core::span::Span;
 use orkestra_core::task::Rules;
@@ -41,6 +42,8 @@ pub struct Upkeep {
     pub tasks: Rules,
     /// How goals are planned.
     pub sessions: SessionsSpec,
+    /// How work is reviewed.
+    pub reviews: review::Rules,
 }
 
 /// How long things are kept; without a time for ever.

@@ -9,6 +9,7 @@ mod job;
 mod merge;
 mod money;
 mod project;
+mod review;
 mod session;
 mod ship;
 mod task;
@@ -23,6 +24,7 @@ pub(crate) use job::*;
 pub(crate) use merge::*;
 pub(crate) use money::*;
 pub(crate) use project::*;
+pub(crate) use review::*;
 pub(crate) use session::*;
 pub(crate) use ship::*;
 pub(crate) use task::*;
@@ -103,6 +105,9 @@ pub(crate) enum Command {
     /// Look after the queue of work: make, change, take, hand over and cancel tasks
     #[command(subcommand)]
     Task(Task),
+    /// Look at what others say of an agent's work, ask for it, and decide
+    #[command(subcommand)]
+    Review(Review),
     /// Start, stop and look at units
     #[command(subcommand)]
     Unit(Unit),
@@ -410,6 +415,8 @@ pub(crate) enum RunVerb {
         #[command(flatten)]
         json: Json,
     },
+    /// Have a run's work reviewed by another agent
+    Review(StartReview),
     /// Make the checks of a run again, and show what they find
     Verify {
         /// The run's id, or its end

@@ -32,6 +32,7 @@ mod merge;
 mod notice;
 mod project;
 mod prune;
+mod review;
 mod run;
 mod secret;
 mod service;
@@ -122,6 +123,7 @@ pub(crate) async fn run(cli: Cli, surroundings: Surroundings) -> ExitCode {
         Command::Gate(args) => gate::run(context, args).await,
         Command::Health(args) => health::run(context, args).await,
         Command::Init(args) => init::run(&context, &args),
+        Command::Review(args) => review::run(context, args).await,
         Command::Run(args) => run::run(context, args).await,
         Command::Project(args) => project::run(context, args).await,
         Command::Session(args) => session::run(context, args).await,

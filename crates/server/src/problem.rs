@@ -54,6 +54,8 @@ pub const CODES: &[(&str, &str)] = &[
     ("ORK-1602", "The work cannot be put back now"),
     ("ORK-1104", "No such project"),
     ("ORK-1105", "The project makes no sense"),
+    ("ORK-1201", "No such review"),
+    ("ORK-1202", "It cannot be done with this review now"),
 ];
 
 /// An error as clients get it.
@@ -182,6 +184,9 @@ impl From<orkestra_engine::Error> for Problem {
             Error::UnknownMerge(_) => Self::new(StatusCode::NOT_FOUND, "ORK-0951", detail)
                 .hint("orkestra merge list shows the merges."),
             Error::MergeRefused(_) => Self::new(StatusCode::CONFLICT, "ORK-0952", detail),
+            Error::ReviewRefused(_) => Self::new(StatusCode::CONFLICT, "ORK-1202", detail),
+            Error::UnknownReview(_) => Self::new(StatusCode::NOT_FOUND, "ORK-1201", detail)
+                .hint("orkestra review list shows the reviews."),
             Error::UnknownRun(_) => Self::new(StatusCode::NOT_FOUND, "ORK-0502", detail)
                 .hint("orkestra run list shows the runs."),
         }

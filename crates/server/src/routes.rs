@@ -21,6 +21,7 @@ mod metrics;
 mod money;
 mod notice;
 mod project;
+mod review;
 mod routing;
 mod run;
 mod sample;
@@ -78,6 +79,9 @@ fn protected_routes() -> OpenApiRouter<App> {
         .routes(routes!(life::resume))
         .routes(routes!(life::answer))
         .routes(routes!(life::instruct))
+        .routes(routes!(review::list, review::start))
+        .routes(routes!(review::show))
+        .routes(routes!(review::answer))
         .routes(routes!(evidence::show))
         .routes(routes!(evidence::verify))
         .routes(routes!(evidence::diff))

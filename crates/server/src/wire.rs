@@ -12,6 +12,7 @@ mod life;
 mod merge;
 mod money;
 mod project;
+mod review;
 mod routing;
 mod session;
 mod task;
@@ -28,6 +29,7 @@ pub use life::*;
 pub use merge::*;
 pub use money::*;
 pub use project::*;
+pub use review::*;
 pub use routing::*;
 pub use session::*;
 pub use task::*;
@@ -520,6 +522,12 @@ pub struct RunDetail {
     /// What it was told after its prompt, in order.
     #[serde(default)]
     pub instructions: Vec<InstructionView>,
+    /// What others said of its work, the oldest first.
+    #[serde(default)]
+    pub reviews: Vec<ReviewView>,
+    /// What was decided about it, in order.
+    #[serde(default)]
+    pub decisions: Vec<DecisionView>,
     /// What it may use.
     pub limits: RunLimitsView,
     /// Tool calls that the gate denied, the newest 200, oldest first.

@@ -33,6 +33,9 @@ pub const KINDS: &[&str] = &[
     "approval.denied",
     "approval.expired",
     "approval.withdrawn",
+    "review.needs_person",
+    "review.answered",
+    "review.closed",
     "run.silent",
     "run.heard",
     "run.attempt_ended",
@@ -213,6 +216,19 @@ pub fn signals(event: &Event) -> Vec<Signal> {
         "merge.retried" => vec![clear("merge_stopped", about, "It is tried again.")],
         "merge.done" => vec![clear("merge_stopped", about, "It is in.")],
         "merge.given_up" => vec![clear("merge_stopped", about, "It was given up.")],
+        "review.needs_person" => vec![raise(
+            "review",
+            about,
+            Level::Warning,
+            format!(
+                "A person has to decide about {}'s work: {}.",
+                text(body, "author"),
+                text(body, "why").trim_end_matches('.')
+            ),
+            format!("orkestra review show {}", short(about)),
+        )],
+        "review.answered" => vec![clear("review", about, "A person decided.")],
+        "review.closed" => vec![clear("review", about, "Nobody needs it any more.")],
         "run.silent" => vec![raise(
             "run_silent",
             about,

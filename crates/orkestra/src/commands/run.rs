@@ -57,6 +57,7 @@ pub(super) async fn run(context: Context, args: Run) -> Outcome {
             let text = from_stdin_or(text, "the text")?;
             life::say(&context, &id, Word::Tell(text, key), json.json).await
         }
+        Some(RunVerb::Review(args)) => super::review::start(context, args).await,
         Some(RunVerb::Log(args)) => log(context, args).await,
         Some(RunVerb::Verify { id, no_wait, json }) => {
             evidence::verify(context, &id, no_wait, json.json).await

@@ -5,6 +5,7 @@ pub(crate) mod gate;
 pub(crate) mod github;
 pub(crate) mod job;
 pub(crate) mod money;
+pub(crate) mod review;
 pub(crate) mod run;
 pub(crate) mod sandbox;
 pub(crate) mod session;
@@ -248,6 +249,13 @@ pub(crate) const ROOT: Section = Section {
             default: "",
             example: "{ disk_warning: 20GB }",
             doc: "From where on a figure of the health report is too high or too low.",
+        },
+        Key {
+            name: "reviews",
+            ty: Sub(&review::REVIEWS),
+            default: "",
+            example: "{ rounds: 2 }",
+            doc: "How the work of agents is reviewed by others.",
         },
         Key {
             name: "tasks",

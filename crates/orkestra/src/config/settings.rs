@@ -6,6 +6,7 @@ mod github;
 mod hooks;
 mod job;
 mod money;
+mod review;
 mod sandbox;
 mod session;
 mod task;

@@ -10,6 +10,7 @@ use orkestra_core::gate::{Decision, Policy};
 use orkestra_core::health::Thresholds;
 use orkestra_core::job::schedule::Schedule;
 use orkestra_core::job::spec::{Action, JobSpec};
+use orkestra_core::review;
 use orkestra_core::run::LimitsSpec;
 use orkestra_core::span::Span;
 use orkestra_core::task::Rules;
@@ -55,6 +56,7 @@ pub(crate) fn values(settings: &Settings) -> Value {
         "approvals": { "expire": settings.upkeep.approvals_expire },
         "health": thresholds(&settings.upkeep.thresholds),
         "tasks": tasks(&settings.upkeep.tasks),
+        "reviews": reviews(&settings.upkeep.reviews),
         "gate": gate(&settings.upkeep.gate),
         "telemetry": {
             "otlp": settings.telemetry.otlp.as_deref().unwrap_or("none"),
@@ -261,6 +263,20 @@ fn tasks(rules: &Rules) -> Value {
             "failures": number(rules.breaker.failures),
             "open_for": Span::from_ms(rules.breaker.open_ms),
         },
+    })
+}
+
+fn reviews(rules: &review::Rules) -> Value {
+    let number = |number: u32| if number == u32::MAX { json!("none") } else { json!(number) };
+    json!({
+        "deadline": rules.deadline,
+        "again_after": rules.again_after,
+        "silence": rules.silence,
+        "gap": rules.gap,
+        "rounds": number(rules.rounds),
+        "reviewers": number(rules.reviewers),
+        "max_words": number(rules.max_words),
+        "triggers": rules.triggers,
     })
 }
 

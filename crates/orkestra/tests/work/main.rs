@@ -16,6 +16,7 @@ mod harness;
 mod merge;
 mod plan;
 mod session;
+mod review;
 #[path = "../life/site.rs"]
 #[allow(dead_code, reason = "this test binary uses a part of it")]
 mod site;

@@ -7,6 +7,8 @@ use crate::listen::App;
 use crate::wire::{
     AttemptView, ChecksCount, EvidenceView, FileView, InstructionView, MergeView, RunDetail,
     RunEvent, RunLimitsView, RunList, RunRequest, RunView, UsageView, WaitView,
+    AttemptView, ChecksCount, DecisionView, EvidenceView, FileView, InstructionView, ReviewView,
+    RunDetail, RunEvent, RunLimitsView, RunList, RunRequest, RunView, UsageView, WaitView,
 };
 use axum::Json;
 use axum::extract::State;
@@ -232,6 +234,10 @@ pub(crate) async fn show(
     let instructions = run.instructions.iter().map(InstructionView::from).collect();
     let limits = RunLimitsView::of(&run, app.engine.now().at);
     let violations = super::life::violations(&app, run.id).await?;
+    let reviews = super::review::of_run(&app, run.id).await?;
+    let mut decisions: Vec<DecisionView> = reviews.iter().flat_map(DecisionView::of).collect();
+    decisions.sort_by(|a, b| a.at.cmp(&b.at));
+    let reviews = reviews.iter().map(ReviewView::from).collect();
     let (evidence, given) = (EvidenceView::from(&run.evidence), run.given.clone());
     let merges = app.engine.merges_of_run(run.id).await?;
     let merges = merges.iter().map(MergeView::from).collect();
@@ -243,6 +249,8 @@ pub(crate) async fn show(
         stream_cut,
         attempts,
         instructions,
+        reviews,
+        decisions,
         limits,
         violations,
         evidence,

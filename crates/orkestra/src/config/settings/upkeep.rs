@@ -28,6 +28,7 @@ pub(super) fn read(top: &Fields<'_>, sandbox: SandboxSpec, reader: &mut Reader) 
         sandbox,
         tasks: super::task::read(top, reader),
         sessions: super::session::read(top, reader),
+        reviews: super::review::read(top, reader),
     }
 }
 
