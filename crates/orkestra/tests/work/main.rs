@@ -15,8 +15,8 @@ mod flow;
 mod harness;
 mod merge;
 mod plan;
-mod session;
 mod review;
+mod session;
 #[path = "../life/site.rs"]
 #[allow(dead_code, reason = "this test binary uses a part of it")]
 mod site;
