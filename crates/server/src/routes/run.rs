@@ -5,10 +5,9 @@ use crate::extract::{Body, Path, Query};
 use crate::guard::Actor;
 use crate::listen::App;
 use crate::wire::{
-    AttemptView, ChecksCount, EvidenceView, FileView, InstructionView, MergeView, RunDetail,
-    RunEvent, RunLimitsView, RunList, RunRequest, RunView, UsageView, WaitView,
-    AttemptView, ChecksCount, DecisionView, EvidenceView, FileView, InstructionView, ReviewView,
-    RunDetail, RunEvent, RunLimitsView, RunList, RunRequest, RunView, UsageView, WaitView,
+    AttemptView, ChecksCount, DecisionView, EvidenceView, FileView, InstructionView, MergeView,
+    ReviewView, RunDetail, RunEvent, RunLimitsView, RunList, RunRequest, RunView, UsageView,
+    WaitView,
 };
 use axum::Json;
 use axum::extract::State;
