@@ -43,6 +43,12 @@ pub enum Error {
     /// A hook's event that nobody knows.
     #[error("{0:?} is no event of a hook")]
     UnknownHook(String),
+    /// No such vote.
+    #[error("there is no vote {0}")]
+    UnknownVote(String),
+    /// What was asked for makes no sense with this vote now; it says why.
+    #[error("{0}")]
+    VoteRefused(String),
     /// Its agent has ended or was started again.
     #[error("the run {0} has no such agent any more")]
     RunOver(String),

@@ -54,6 +54,7 @@ mod trash;
 mod unit;
 mod upkeep;
 mod vendor;
+mod vote;
 mod world;
 
 pub use agent::{AgentFacts, Login, Probed};
@@ -85,4 +86,7 @@ pub use snapshot::{PutBack, SnapshotRules};
 pub use spawn::{FutureKind, Futures};
 pub use task::{Around, ClaimNext, process_start};
 pub use upkeep::{Retention, Upkeep};
+pub use vote::{
+    AgentRecord, NewVote, NewVoter, Replayed, Side, Verified, VoteSpec, VoteStats, WeightsFrom,
+};
 pub use world::{RealWorld, World};

@@ -154,6 +154,7 @@ pub async fn start(mut options: Options, futures: &Futures) -> Result<Handle, Er
     futures.spawn(FutureKind::Service, sampler.run());
     crate::alert::watch(&handle, futures);
     crate::effect::watch(&handle, futures);
+    crate::vote::watch(&handle, futures);
     crate::budget::watch(&handle, futures);
     crate::issue::watch(&handle, futures);
     crate::session::watch(&handle, futures);

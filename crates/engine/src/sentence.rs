@@ -11,6 +11,7 @@ mod run;
 mod session;
 mod task;
 mod work;
+mod vote;
 
 use orkestra_core::event::Event;
 use orkestra_core::span::Span;
@@ -83,6 +84,7 @@ pub fn sentence(event: &Event) -> String {
         kind if kind.starts_with("task.") => task::sentence(event, body),
         kind if kind.starts_with("review.") => review::sentence(event, body),
         kind if kind.starts_with("issue.") => budget::issue(event, body),
+        kind if kind.starts_with("vote.") => vote::sentence(event, body),
         kind if kind.starts_with("budget.") => budget::sentence(event, body),
         kind if kind.starts_with("project.") => session::project(event, body),
         kind if kind.starts_with("session.") => session::sentence(event, body),

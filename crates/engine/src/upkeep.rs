@@ -36,6 +36,8 @@ pub struct Upkeep {
     pub snapshots: SnapshotRules,
     /// The person's own checks of tasks, by name.
     pub checks: BTreeMap<String, OwnCheck>,
+    /// How it is voted.
+    pub votes: crate::vote::VoteSpec,
     /// The sandbox of agents that are not in the configuration.
     pub sandbox: SandboxSpec,
     /// How tasks are given out and tried again.

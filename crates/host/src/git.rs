@@ -1,6 +1,7 @@
 //! Worktrees through the `git` executable: what people see is what git itself would do.
 
 mod checkout;
+pub mod search;
 
 pub use checkout::{Checkout, Identity};
 pub(crate) use checkout::{patch_between, quiet};

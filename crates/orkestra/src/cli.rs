@@ -14,6 +14,7 @@ mod session;
 mod ship;
 mod task;
 mod top;
+mod vote;
 
 pub(crate) use agent::*;
 pub(crate) use approval::*;
@@ -29,6 +30,7 @@ pub(crate) use session::*;
 pub(crate) use ship::*;
 pub(crate) use task::*;
 pub(crate) use top::Top;
+pub(crate) use vote::*;
 
 use clap::{Args, Parser, Subcommand};
 use std::path::PathBuf;
@@ -148,6 +150,11 @@ pub(crate) enum Command {
     /// Say what agents may spend
     #[command(subcommand)]
     Budget(BudgetVerb),
+    /// Decide questions by a rule, with ballots that are kept
+    #[command(subcommand)]
+    Vote(Vote),
+    /// Show track records, and whether several are better than one
+    Stats(Json),
     /// Print a link that logs a browser in once
     Dashboard(Json),
     /// Print a script that completes commands in your shell

@@ -38,6 +38,7 @@ mod secret;
 mod service;
 mod session;
 mod snapshot;
+mod stats;
 mod status;
 mod task;
 mod top;
@@ -45,6 +46,7 @@ mod unit;
 mod up;
 mod upgrade;
 mod usage;
+mod vote;
 mod wait;
 
 use crate::cli::{Cli, Command, Unit};
@@ -142,6 +144,8 @@ pub(crate) async fn run(cli: Cli, surroundings: Surroundings) -> ExitCode {
         Command::Usage(args) => usage::run(context, args).await,
         Command::GitHub(args) => github::run(context, args).await,
         Command::Budget(args) => budget::run(context, args).await,
+        Command::Vote(args) => vote::run(context, args).await,
+        Command::Stats(args) => stats::run(context, args).await,
         Command::Bridge(args) => bridge::run(context, args).await,
         Command::Agents(args) => agents::run(context, args).await,
         Command::Dashboard(args) => dashboard::run(context, args).await,

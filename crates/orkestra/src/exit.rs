@@ -105,8 +105,8 @@ impl From<client::Error> for Failure {
             }
             client::Error::Refused(problem) => {
                 let code = match problem.code.as_str() {
-                    "ORK-1601" => Code::NotFound,
-                    "ORK-1602" => Code::Refused,
+                    "ORK-1301" | "ORK-1601" => Code::NotFound,
+                    "ORK-1302" | "ORK-1602" => Code::Refused,
                     "ORK-0201" | "ORK-0502" | "ORK-0601" | "ORK-0701" | "ORK-0702" | "ORK-0703"
                     | "ORK-0802" | "ORK-1101" | "ORK-1104" | "ORK-0804" | "ORK-0901"
                     | "ORK-0905" | "ORK-0003" => Code::NotFound,

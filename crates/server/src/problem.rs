@@ -27,6 +27,8 @@ pub const CODES: &[(&str, &str)] = &[
     ("ORK-0601", "No such job"),
     ("ORK-0701", "No such alert"),
     ("ORK-0702", "No such notification"),
+    ("ORK-1301", "No such vote"),
+    ("ORK-1302", "It cannot be done with this vote now"),
     ("ORK-0703", "No such effect"),
     ("ORK-0704", "The effect cannot be settled like this"),
     ("ORK-0801", "The agent is held back"),
@@ -160,6 +162,9 @@ impl From<orkestra_engine::Error> for Problem {
             }
             Error::RejectedApproval(rejection) => crate::routes::approval::problem(&rejection),
             Error::UnknownHook(_) => Self::bad_request(detail),
+            Error::VoteRefused(_) => Self::new(StatusCode::CONFLICT, "ORK-1302", detail),
+            Error::UnknownVote(_) => Self::new(StatusCode::NOT_FOUND, "ORK-1301", detail)
+                .hint("orkestra vote list shows the votes."),
             Error::RunOver(_) => Self::new(StatusCode::UNAUTHORIZED, "ORK-0906", detail),
             Error::Store(source) => Self::from(source),
             Error::NoAgent(_) | Error::Target(_) => {

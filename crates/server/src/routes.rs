@@ -30,6 +30,7 @@ mod session;
 mod snapshot;
 pub(crate) mod task;
 mod unit;
+mod vote;
 
 use crate::listen::App;
 use axum::Router;
@@ -171,6 +172,15 @@ fn protected_routes() -> OpenApiRouter<App> {
         .routes(routes!(health::show))
         .routes(routes!(health::check))
         .routes(routes!(health::prune))
+        .routes(routes!(vote::list, vote::open))
+        .routes(routes!(vote::verify))
+        .routes(routes!(vote::show))
+        .routes(routes!(vote::cast))
+        .routes(routes!(vote::close))
+        .routes(routes!(vote::decide))
+        .routes(routes!(vote::mark))
+        .routes(routes!(vote::replay))
+        .routes(routes!(vote::stats))
         .routes(routes!(secret::check))
         .routes(routes!(metrics::metrics))
         .routes(routes!(backup::list, backup::create))

@@ -17,6 +17,7 @@ mod routing;
 mod session;
 mod task;
 mod upkeep;
+mod vote;
 
 pub use agent::*;
 pub use approval::*;
@@ -34,6 +35,7 @@ pub use routing::*;
 pub use session::*;
 pub use task::*;
 pub use upkeep::*;
+pub use vote::*;
 
 use serde::{Deserialize, Serialize};
 use serde_json::Value;

@@ -96,5 +96,5 @@ pub use unit::{ReadUnits, UnitRow, WriteUnits};
 pub use usage::{
     ReadUsage, Spent, Tokens, UsageBy, UsageFilter, UsageGroup, UsageRow, UsageSum, WriteUsage,
 };
-pub use vote::{BallotRow, ReadVotes, VoteRow, VotesIn, WriteVotes};
+pub use vote::{BallotRow, ReadVotes, VoteRow, VotesIn, WorkSum, WriteVotes};
 pub use writer::{Clock, Ids, OnFull};

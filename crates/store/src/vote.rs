@@ -51,6 +51,19 @@ pub struct BallotRow {
     pub body: String,
 }
 
+/// Work that ended, counted.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct WorkSum {
+    /// Whose.
+    pub agent: String,
+    /// `verified`, `refuted`, `failed`.
+    pub state: String,
+    /// Whether several agents worked in its session.
+    pub in_team: bool,
+    /// How many runs.
+    pub count: u64,
+}
+
 /// Which votes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum VotesIn {
@@ -88,6 +101,9 @@ pub trait ReadVotes {
 
     /// The votes about a task, the oldest first.
     fn votes_of_task(&self, task: TaskId) -> Result<Vec<VoteRow>, Error>;
+
+    /// Work that ended, by agent and state, and whether it was part of a session of several agents.
+    fn work_sums(&self) -> Result<Vec<WorkSum>, Error>;
 
     /// The ballots of a vote, in their order.
     fn ballots(&self, vote: VoteId) -> Result<Vec<BallotRow>, Error>;
@@ -190,6 +206,25 @@ impl<R: Rows> ReadVotes for R {
 
     fn votes_of_task(&self, task: TaskId) -> Result<Vec<VoteRow>, Error> {
         select(self, "WHERE task = ?1 ORDER BY id", [task.uuid().as_bytes()])
+    }
+
+    fn work_sums(&self) -> Result<Vec<WorkSum>, Error> {
+        let sql = "WITH work AS (SELECT agent, state, session FROM run WHERE
+                coalesce(json_extract(body, '$.belongs.purpose'), 'work') = 'work'),
+              team AS (SELECT session FROM work WHERE session IS NOT NULL
+                GROUP BY session HAVING count(DISTINCT agent) > 1)
+            SELECT agent, state, coalesce(session IN (SELECT session FROM team), 0), count(*)
+            FROM work WHERE state IN ('verified', 'refuted', 'failed') GROUP BY 1, 2, 3";
+        let mut statement = self.connection().prepare_cached(sql)?;
+        let sums = statement.query_and_then([], |row| {
+            Ok(WorkSum {
+                agent: row.get(0)?,
+                state: row.get(1)?,
+                in_team: row.get(2)?,
+                count: crate::value::natural(row.get(3)?)?,
+            })
+        })?;
+        sums.collect()
     }
 
     fn ballots(&self, vote: VoteId) -> Result<Vec<BallotRow>, Error> {

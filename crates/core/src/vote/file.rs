@@ -132,12 +132,13 @@ impl Election {
         let map = object(value, "the file")?;
         only(&KEYS, &IGNORED, map, "")?;
         let mut notes = Vec::new();
+        let method = method(map)?;
         let options = options(map)?;
         let ballots = ballots(map, &options)?;
         let weights = weights(map)?;
         let domain = given(map, "domain").map(|value| name(value, "domain")).transpose()?;
         let electorate = electorate(map, &ballots, &weights, domain.as_deref())?;
-        let rule = rule(map, electorate.len(), &mut notes)?;
+        let rule = rule(map, method, electorate.len(), &mut notes)?;
         for (index, (voter, says)) in ballots.iter().enumerate() {
             if *says == Says::Veto && !rule.security {
                 let what = "only an election with \"security\": true can be vetoed";
@@ -358,20 +359,24 @@ fn electorate(
     Ok(all)
 }
 
-fn rule(map: &Map<String, Value>, electorate: usize, notes: &mut Vec<String>) -> Read<Rule> {
+fn method(map: &Map<String, Value>) -> Read<Method> {
     let words = Method::ALL.map(Method::word).join(", ");
-    let method = match given(map, "method") {
-        None => return wrong("method", format!("is missing: one of {words}")),
-        Some(value) => {
-            let text = name(value, "method")?;
-            match Method::parse(&text) {
-                Some(method) => method,
-                None => {
-                    return wrong("method", format!("{text:?} is not known; there are {words}"));
-                }
-            }
-        }
+    let Some(value) = given(map, "method") else {
+        return wrong("method", format!("is missing: one of {words}"));
     };
+    let text = name(value, "method")?;
+    match Method::parse(&text) {
+        Some(method) => Ok(method),
+        None => wrong("method", format!("{text:?} is not known; there are {words}")),
+    }
+}
+
+fn rule(
+    map: &Map<String, Value>,
+    method: Method,
+    electorate: usize,
+    notes: &mut Vec<String>,
+) -> Read<Rule> {
     let mut rule = Rule::of(method);
     if let Some(value) = given(map, "threshold") {
         let text = amount(value, "threshold")?;

@@ -13,6 +13,7 @@ pub(crate) mod task;
 pub(crate) mod telemetry;
 mod unit;
 pub(crate) mod upkeep;
+pub(crate) mod vote;
 
 pub(crate) use unit::{RESTART, UNIT};
 
@@ -270,6 +271,13 @@ pub(crate) const ROOT: Section = Section {
             default: "",
             example: "{ ask: [npm install] }",
             doc: "What agents may do without being asked, and what not at all.",
+        },
+        Key {
+            name: "votes",
+            ty: Sub(&vote::VOTES),
+            default: "",
+            example: "{ deadline: 30m }",
+            doc: "How it is voted.",
         },
         Key {
             name: "telemetry",

@@ -12,6 +12,7 @@ mod session;
 mod task;
 mod telemetry;
 mod upkeep;
+mod vote;
 
 pub(crate) use telemetry::Telemetry;
 
@@ -66,6 +67,7 @@ pub(crate) fn read(root: Option<&Node>, folders: &Folders<'_>, reader: &mut Read
     let jobs = job::read(&top, folders, &env, reader);
     let mut upkeep = upkeep::read(&top, sandbox, reader);
     upkeep.github = github::read(&top, folders, reader);
+    upkeep.votes = vote::read(&top, reader);
     let telemetry = telemetry::read(&top, reader);
     Settings {
         home: folders.data.to_path_buf(),

@@ -16,7 +16,7 @@ use orkestra_core::span::Span;
 use orkestra_core::task::Rules;
 use orkestra_core::unit::probe::Probe;
 use orkestra_core::unit::spec::UnitSpec;
-use orkestra_engine::{GitHubSpec, Money, Retention};
+use orkestra_engine::{GitHubSpec, Money, Retention, VoteSpec};
 use serde_json::{Map, Value, json};
 use std::collections::BTreeMap;
 use std::fmt::Write;
@@ -58,11 +58,25 @@ pub(crate) fn values(settings: &Settings) -> Value {
         "tasks": tasks(&settings.upkeep.tasks),
         "reviews": reviews(&settings.upkeep.reviews),
         "gate": gate(&settings.upkeep.gate),
+        "votes": votes(&settings.upkeep.votes),
         "telemetry": {
             "otlp": settings.telemetry.otlp.as_deref().unwrap_or("none"),
             "service_name": settings.telemetry.service_name,
         },
     })
+}
+
+fn votes(spec: &VoteSpec) -> Value {
+    let weights: Map<String, Value> = spec
+        .weights
+        .iter()
+        .map(|(domain, row)| {
+            let row: Vec<String> = row.iter().map(|(name, w)| format!("{name} {w}")).collect();
+            (domain.clone(), json!(row.join(", ")))
+        })
+        .collect();
+    json!({"deadline": spec.deadline, "quorum": spec.quorum, "preamble": spec.preamble,
+        "mediator": spec.mediator, "weights": weights})
 }
 
 fn unit_value(unit: &UnitSpec) -> Value {

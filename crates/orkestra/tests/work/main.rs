@@ -24,3 +24,4 @@ mod site;
 #[allow(dead_code, reason = "this test binary uses a part of it")]
 mod support;
 mod tell;
+mod vote;

@@ -117,6 +117,7 @@ pub(super) async fn needs_with(
     alerts: &[Alert],
 ) -> Result<Vec<Need>, Problem> {
     let mut needs = super::approval::needs(app).await?;
+    needs.extend(super::vote::needs(app).await?);
     needs.extend(self::needs(app, units, runs));
     needs.extend(super::session::needs(app).await?);
     needs.extend(super::effect::need(app).await?);

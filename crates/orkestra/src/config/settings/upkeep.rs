@@ -21,6 +21,7 @@ pub(super) fn read(top: &Fields<'_>, sandbox: SandboxSpec, reader: &mut Reader) 
         notifications: notifications(top, reader),
         money: super::money::read(top, reader),
         github: None,
+        votes: orkestra_engine::VoteSpec::default(),
         approvals_expire: Some(approvals_expire(top, reader)),
         gate: super::gate::read(top, reader),
         snapshots: super::check::snapshots(top, reader),
