@@ -10,8 +10,8 @@ mod review;
 mod run;
 mod session;
 mod task;
-mod work;
 mod vote;
+mod work;
 
 use orkestra_core::event::Event;
 use orkestra_core::span::Span;
