@@ -10,7 +10,7 @@ mod step;
 #[cfg(test)]
 mod tests;
 
-pub(crate) use auto::consumer;
+pub(crate) use auto::{comes_first, consumer};
 
 use crate::error::Error;
 use crate::handle::Handle;

@@ -203,6 +203,10 @@ fn look(tx: &mut dyn Write, floor: &mut Floor, task: Task, by: &By) -> Result<Fa
     if frame.as_ref().is_some_and(|frame| !frame.lets_work) {
         return Ok(Fate::Halted);
     }
+    // It begins where its session's branch ends: what it builds upon must be there.
+    if crate::merge::comes_first(&*tx, &task)? {
+        return Ok(Fate::Halted);
+    }
     let choice = floor.choose(&task, frame.as_ref(), Policy::default());
     let Some(agent) = choice.agent.clone() else { return Ok(Fate::Waits(choice)) };
     let mut task = task;

@@ -9,11 +9,12 @@ use crate::handle::Handle;
 use crate::session::{Around, SessionsSpec};
 use crate::task::{self, By};
 use orkestra_core::event::Event;
-use orkestra_core::id::{SessionId, TaskId};
+use orkestra_core::id::{RunId, SessionId, TaskId};
 use orkestra_core::merge::{Merge, State};
 use orkestra_core::run::Run;
 use orkestra_core::session::{About, SessionInput, SessionState};
-use orkestra_store::{Error as StoreError, Write};
+use orkestra_core::task::{Task, TaskState};
+use orkestra_store::{Error as StoreError, Read, Write};
 use std::sync::Arc;
 
 /// Merges that wait for a person and are looked at in one go.
@@ -43,20 +44,49 @@ fn of_task(handle: &Handle, tx: &mut dyn Write, event: &Event) -> Result<(), Sto
         return Ok(());
     };
     let Some(session) = crate::session::load(tx, session)? else { return Ok(()) };
-    let Some(row) = tx.run(*run)? else { return Ok(()) };
-    let run: Run = serde_json::from_str(&row.body).map_err(|error| StoreError::Damaged {
-        what: format!("run {} cannot be read: {error}", row.id),
-    })?;
-    let worktree = run.worktree.as_ref().filter(|worktree| !worktree.is_plain());
-    let Some(worktree) = worktree.filter(|_| changed(&run)) else { return Ok(()) };
+    let Some(run) = load_run(tx, *run)? else { return Ok(()) };
+    let Some(worktree) = run.worktree.as_ref().filter(|_| has_work(&run)) else { return Ok(()) };
     let mut merge = blank(handle, &run.target, worktree.branch.clone(), ACTOR);
     (merge.run, merge.task) = (Some(run.id), Some(id));
     (merge.session, merge.into) = (Some(session.id), session.branch);
     begin(tx, merge, ACTOR).map(|_| ())
 }
 
-fn changed(run: &Run) -> bool {
-    run.files.as_ref().is_some_and(|files| !files.is_empty())
+fn load_run(read: &dyn Read, id: RunId) -> Result<Option<Run>, StoreError> {
+    let Some(row) = read.run(id)? else { return Ok(None) };
+    serde_json::from_str(&row.body).map(Some).map_err(|error| StoreError::Damaged {
+        what: format!("run {} cannot be read: {error}", row.id),
+    })
+}
+
+/// Whether there is something to put in.
+fn has_work(run: &Run) -> bool {
+    run.worktree.as_ref().is_some_and(|worktree| !worktree.is_plain())
+        && run.files.as_ref().is_some_and(|files| !files.is_empty())
+}
+
+/// Whether a task of a session has to wait until the work that it builds upon is in the session's
+/// branch, where its own begins.
+pub(crate) fn comes_first(read: &dyn Read, task: &Task) -> Result<bool, StoreError> {
+    let Some(session) = task.session else { return Ok(false) };
+    for on in &task.depends {
+        let Some(other) = task::load(read, on.task)? else { continue };
+        let is_open = other.state == TaskState::Verified && other.merged.is_none();
+        let Some(run) = other.runs.last().filter(|_| is_open && other.session == Some(session))
+        else {
+            continue;
+        };
+        if !load_run(read, *run)?.is_some_and(|run| has_work(&run)) {
+            continue;
+        }
+        // One that was given up is not waited for.
+        let last = read.merges_of_run(*run)?.pop();
+        let over = [State::Merged, State::Refused, State::Undone].map(State::as_str);
+        if last.is_none_or(|merge| !over.contains(&merge.state.as_str())) {
+            return Ok(true);
+        }
+    }
+    Ok(false)
 }
 
 /// The result of a session that was begun so comes into the person's branch.

@@ -16,6 +16,9 @@ use std::path::Path;
 /// Files told to a person or an agent.
 const FILES_MAX: usize = 50;
 
+/// Git's own lock: who has it is at work just now.
+const LOCK: &str = "index.lock";
+
 /// What follows from a look; nothing while it has to wait.
 type Step = Result<Option<Input>, Stop>;
 
@@ -23,13 +26,19 @@ type Step = Result<Option<Input>, Stop>;
 enum Stop {
     /// A person has to look.
     Person(String),
+    /// Somebody else's git is at work there; it is tried again.
+    Later,
     /// The daemon cannot now.
     Error(Error),
 }
 
 impl From<git::Error> for Stop {
     fn from(error: git::Error) -> Self {
-        Self::Person(describe(&error))
+        let why = describe(&error);
+        if why.contains(LOCK) {
+            return Self::Later;
+        }
+        Self::Person(why)
     }
 }
 
@@ -58,6 +67,10 @@ pub(super) async fn next(handle: &Handle, merge: &Merge) -> Result<Option<Input>
     match step {
         Ok(input) => Ok(input),
         Err(Stop::Person(why)) => Ok(Some(stopped(why))),
+        Err(Stop::Later) => {
+            tracing::debug!(merge = %merge.id, "Git is at work there just now; it is tried again.");
+            Ok(None)
+        }
         Err(Stop::Error(error)) => Err(error),
     }
 }
@@ -318,6 +331,7 @@ async fn checking(handle: &Handle, merge: &Merge) -> Step {
         Moved::Elsewhere => {
             Ok(Some(Input::Again { why: format!("the branch {} moved meanwhile.", merge.into) }))
         }
+        Moved::InTheWay(said) if said.contains(LOCK) => Err(Stop::Later),
         Moved::InTheWay(said) => {
             let why = format!(
                 "what is not committed is in the way where {} is checked out. Commit or put aside what \
