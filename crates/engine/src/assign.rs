@@ -159,6 +159,6 @@ fn frame_of(read: &(impl Read + ?Sized), task: &Task) -> Result<Option<Frame>, S
         lets_work: session.lets_work() && !crate::session::waits_for_merge(read, task)?,
         agents: session.roles.there.clone(),
         branch: Some(session.branch.clone()).filter(|branch| !branch.is_empty()),
-        target: Some(session.target.clone()),
+        target: Some(session.target),
     }))
 }

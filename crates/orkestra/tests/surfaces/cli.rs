@@ -141,6 +141,22 @@ const TRIED_MONEY: &[(&str, &[&str], Form)] = &[
 /// What needs more than a furnished house, or ends with a code of its own; their own tests read
 /// their JSON.
 const TRIED_ELSEWHERE: &[&str] = &[
+    "task create",
+    "task list",
+    "task show",
+    "task why",
+    "task edit",
+    "task assign",
+    "task ready",
+    "task shelve",
+    "task claim",
+    "task heartbeat",
+    "task report",
+    "task retry",
+    "task cancel",
+    "task graph",
+    "task handover",
+    "task delegate",
     "session show",
     "session plan",
     "session approve",
