@@ -70,9 +70,9 @@ pub fn shares(roles: &Roles, done: &[Done]) -> (ShareOf, Vec<Share>) {
         |agent: &str| roles.there.iter().position(|name| name == agent).unwrap_or(usize::MAX);
     all.sort_by(|a, b| place(&a.0).cmp(&place(&b.0)).then_with(|| a.0.cmp(&b.0)));
     let tokens: u64 = all.iter().map(|(_, tokens, ..)| *tokens).sum();
-    let tasks: u64 = all.iter().map(|(_, _, tasks, _)| u64::from(*tasks)).sum();
+    let tasks_of_all: u64 = all.iter().map(|(_, _, tasks, _)| u64::from(*tasks)).sum();
     let of = if tokens > 0 { ShareOf::Tokens } else { ShareOf::Tasks };
-    let total = if tokens > 0 { tokens } else { tasks };
+    let total = if tokens > 0 { tokens } else { tasks_of_all };
     let count = all.len();
     let list = all
         .into_iter()
@@ -92,7 +92,7 @@ pub fn shares(roles: &Roles, done: &[Done]) -> (ShareOf, Vec<Share>) {
                 low,
                 high,
                 // Before anybody worked nothing is off.
-                fits: tasks == 0 || (percent >= low && percent <= high),
+                fits: tasks_of_all == 0 || (percent >= low && percent <= high),
             }
         })
         .collect();

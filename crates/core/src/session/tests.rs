@@ -354,6 +354,9 @@ fn shares_are_flagged_when_they_are_off() {
     };
     assert_eq!(fits(&done(42, 43, 15)), [(42.0, true), (43.0, true), (15.0, true)]);
     assert_eq!(fits(&done(70, 20, 10)), [(70.0, false), (20.0, false), (10.0, true)]);
+    // Who did nothing while others worked is off, too.
+    let idle = [("a".to_owned(), 50, 3, 0), ("b".to_owned(), 50, 3, 0)];
+    assert_eq!(fits(&idle), [(50.0, true), (50.0, true), (0.0, false)]);
     // Nobody did anything: nothing is off.
     assert!(fits(&[]).iter().all(|(_, fits)| *fits));
     let (of, list) = shares(&roles, &[("a".into(), 0, 2, 0), ("b".into(), 0, 2, 0)]);
