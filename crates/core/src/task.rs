@@ -298,6 +298,9 @@ pub struct Task {
     /// What must be found before "done" is believed, as with `run --evidence`.
     #[serde(default)]
     pub evidence: Vec<String>,
+    /// Files that it reads, in the folder where the work begins; without them nobody begins.
+    #[serde(default)]
+    pub inputs: Vec<String>,
     /// The repository or folder.
     #[serde(default)]
     pub target: Option<String>,

@@ -11,6 +11,7 @@ mod work;
 
 pub use claim::Why;
 use work::consumer;
+pub(crate) use work::needs_review;
 
 use crate::error::Error;
 use crate::handle::Handle;

@@ -15,7 +15,8 @@ use crate::message::Message;
 use crate::options::Options;
 use crate::secret::Secrets;
 use crate::spawn::{FutureKind, Futures};
-use command::{Commands, Outcome};
+use command::Outcome;
+pub(crate) use command::{At, Command, Commands};
 use orkestra_core::evidence::{Check, CheckResult, Ran, judge};
 use orkestra_core::id::{InstanceId, RunId};
 use orkestra_core::run::{ChangedFile, CheckInput, Run, RunInput, RunState, Worktree};
@@ -50,6 +51,15 @@ impl Checks {
         secrets: Secrets,
     ) -> Self {
         Self { options, term, launcher, outbox, futures, secrets, rounds: Rounds::default() }
+    }
+
+    /// With what other commands are started that are no run's.
+    pub(crate) fn commands(&self) -> Commands {
+        Commands {
+            options: self.options.clone(),
+            term: self.term,
+            launcher: Arc::clone(&self.launcher),
+        }
     }
 
     /// Lives that begin from now on are of this term.
@@ -191,7 +201,7 @@ impl Round {
         if !self.say(began).await {
             return None;
         }
-        let command = command::Command { instance, index, line, limit_ms };
+        let command = Command { instance, index, line, limit_ms };
         let outcome = self.commands.run(&self.run, &command, &self.given_up).await;
         match outcome {
             Ok(outcome) => outcome.map(Some),

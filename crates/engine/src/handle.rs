@@ -81,6 +81,8 @@ pub(crate) struct View {
     pub(crate) started_boot_ms: u64,
     /// Wakes the outbox.
     pub(crate) effects: tokio::sync::Notify,
+    /// With what the person's own checks are started.
+    pub(crate) own_checks: crate::check::OwnChecks,
     /// Issues that become runs.
     pub(crate) github: crate::issue::GitHubView,
     /// Has budgets looked at.

@@ -90,6 +90,7 @@ pub async fn start(mut options: Options, futures: &Futures) -> Result<Handle, Er
         started_boot_ms: options.world.now().boot_ms,
         effects: tokio::sync::Notify::new(),
         budgets: tokio::sync::Notify::new(),
+        own_checks: crate::check::OwnChecks::new(),
         github: crate::issue::GitHubView::default(),
         budget_holds: RwLock::default(),
         env: options.env.clone(),
@@ -137,6 +138,7 @@ pub async fn start(mut options: Options, futures: &Futures) -> Result<Handle, Er
     };
     keep_accounts(&handle).await;
     let first = take_over(&mut dispatcher, term, other_boot).await;
+    let _first_of_its_kind = dispatcher.view.own_checks.set(dispatcher.run_actors.commands());
     let now = dispatcher.options.world.now();
     for wait in dispatcher.fleet.waits(now) {
         if let orkestra_core::unit::Order::Wait { name, generation, delay_ms } = wait {
@@ -167,6 +169,8 @@ pub async fn start(mut options: Options, futures: &Futures) -> Result<Handle, Er
     crate::consumer::follow(&handle, futures, crate::merge::consumer(&handle));
     crate::overlap::watch(&handle, futures);
     crate::review::watch(&handle, futures);
+    crate::check::watch(&handle, futures);
+    crate::healing::watch(&handle, futures);
     Ok(handle)
 }
 

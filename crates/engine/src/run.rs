@@ -61,6 +61,11 @@ impl Runs {
     }
 
     /// Lives that begin from now on are of this term.
+    /// With what commands are started that are no run's.
+    pub(crate) fn commands(&self) -> crate::evidence::Commands {
+        self.checks.commands()
+    }
+
     pub(crate) fn raise_term(&mut self, term: u64) {
         self.actors.term = term;
         self.checks.raise_term(term);

@@ -3,6 +3,7 @@
 mod agent;
 mod approval;
 mod bridge;
+mod check;
 mod context;
 mod gate;
 mod job;
@@ -19,6 +20,7 @@ mod vote;
 pub(crate) use agent::*;
 pub(crate) use approval::*;
 pub(crate) use bridge::Bridge;
+pub(crate) use check::*;
 pub(crate) use context::*;
 pub(crate) use gate::*;
 pub(crate) use job::*;
@@ -573,6 +575,15 @@ pub(crate) struct Events {
     /// Only about this unit or run
     #[arg(long, short)]
     pub(crate) subject: Option<String>,
+    /// Only the trail of this task: itself, its runs, reviews and votes
+    #[arg(long, value_name = "ID")]
+    pub(crate) task: Option<String>,
+    /// Only the trail of this session: itself, its tasks, runs, reviews and votes
+    #[arg(long, value_name = "ID")]
+    pub(crate) session: Option<String>,
+    /// Only of this agent: about it, by it, or about a run of it
+    #[arg(long, value_name = "NAME")]
+    pub(crate) agent: Option<String>,
     /// Only since: a time (2026-11-21T08:00:00Z) or a length of time (2h)
     #[arg(long)]
     pub(crate) since: Option<String>,
@@ -605,6 +616,9 @@ pub(crate) enum Audit {
         /// To this place [default: the newest]
         #[arg(long)]
         to: Option<u64>,
+        /// Only the trail of this task, without the seals that verify a journal
+        #[arg(long, value_name = "ID", conflicts_with_all = ["from", "to"])]
+        task: Option<String>,
         /// Where to [default: standard output]
         #[arg(long, short, value_name = "FILE")]
         output: Option<PathBuf>,

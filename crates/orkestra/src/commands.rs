@@ -10,6 +10,7 @@ mod audit;
 mod backup;
 mod bridge;
 mod budget;
+mod check;
 mod completions;
 mod config;
 mod dashboard;

@@ -5,6 +5,7 @@ mod alert;
 pub(crate) mod approval;
 mod audit;
 pub(crate) mod backup;
+mod check;
 mod config;
 mod daemon;
 mod effect;
@@ -141,6 +142,8 @@ fn protected_routes() -> OpenApiRouter<App> {
         .routes(routes!(notice::inbox))
         .routes(routes!(notice::read))
         .routes(routes!(notice::note, notice::set_note))
+        .routes(routes!(check::show, check::make))
+        .routes(routes!(check::heal))
         .routes(routes!(snapshot::list, snapshot::create))
         .routes(routes!(snapshot::show))
         .routes(routes!(snapshot::restore))

@@ -3,6 +3,7 @@
 
 mod agent;
 mod approval;
+mod check;
 mod context;
 mod effect;
 mod evidence;
@@ -21,6 +22,7 @@ mod vote;
 
 pub use agent::*;
 pub use approval::*;
+pub use check::*;
 pub use context::*;
 pub use effect::*;
 pub use evidence::*;

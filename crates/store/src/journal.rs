@@ -8,7 +8,7 @@ use crate::value::{hex, int, limit, micros, natural, timestamp, uuid};
 use crate::writer::Tx;
 use jiff::Timestamp;
 use orkestra_core::event::{Cause, Draft, Event, EventRef};
-use orkestra_core::id::{EventId, NodeId};
+use orkestra_core::id::{EventId, NodeId, SessionId, TaskId};
 use rusqlite::types::{Value, ValueRef};
 use rusqlite::{Connection, OptionalExtension, Row, params};
 
@@ -47,6 +47,12 @@ pub struct Filter {
     pub topic: Option<String>,
     /// Only about this one.
     pub subject: Option<String>,
+    /// Only the trail of this task: itself, its runs, reviews and votes.
+    pub task: Option<TaskId>,
+    /// Only the trail of this session: itself, its tasks, runs, reviews and votes.
+    pub session: Option<SessionId>,
+    /// Only of this agent: about it, by it, or about a run of it.
+    pub agent: Option<String>,
     /// Only committed then or later.
     pub since: Option<Timestamp>,
     /// Only of this causal chain.
@@ -65,6 +71,9 @@ impl Default for Filter {
             kinds: Vec::new(),
             topic: None,
             subject: None,
+            task: None,
+            session: None,
+            agent: None,
             since: None,
             chain: None,
             limit: 100,
@@ -177,6 +186,27 @@ fn query(filter: &Filter) -> Result<(String, Vec<Value>), Error> {
     if let Some(subject) = &filter.subject {
         and("subject = ?", vec![Value::Text(subject.clone())]);
     }
+    if let Some(task) = filter.task {
+        let own = Value::Text(task.to_string());
+        let id = Value::Blob(task.uuid().as_bytes().to_vec());
+        and(&trail("task"), vec![own, id.clone(), id.clone(), id]);
+    }
+    if let Some(session) = filter.session {
+        let own = Value::Text(session.to_string());
+        let id = Value::Blob(session.uuid().as_bytes().to_vec());
+        let tasks = format!("SELECT {} FROM task WHERE session = ? UNION ALL", as_text());
+        let sql = trail("session").replacen("UNION ALL", &format!("UNION ALL {tasks}"), 1);
+        and(&sql, vec![own, id.clone(), id.clone(), id.clone(), id]);
+    }
+    if let Some(agent) = &filter.agent {
+        let sql = format!(
+            "((topic = 'agent' AND subject = ?) OR actor = ? OR (topic = 'run' AND subject IN
+               (SELECT {} FROM run WHERE agent = ?)))",
+            as_text()
+        );
+        let name = Value::Text(agent.clone());
+        and(&sql, vec![name.clone(), Value::Text(format!("agent:{agent}")), name]);
+    }
     if let Some(since) = filter.since {
         and("at >= ?", vec![Value::Integer(micros(since))]);
     }
@@ -206,6 +236,24 @@ fn query(filter: &Filter) -> Result<(String, Vec<Value>), Error> {
     sql.push_str(" LIMIT ?");
     values.push(Value::Integer(limit(filter.limit)));
     Ok((sql, values))
+}
+
+/// An id as events name it, of the 16 bytes that rows have.
+fn as_text() -> String {
+    let digits = |from: u32, count: u32| format!("substr(lower(hex(id)), {from}, {count})");
+    [digits(1, 8), digits(9, 4), digits(13, 4), digits(17, 4), digits(21, 12)].join(" || '-' || ")
+}
+
+/// What belongs to a task or session: itself, and what names it in this column. Takes its text once
+/// and its bytes three times.
+fn trail(column: &str) -> String {
+    let id = as_text();
+    format!(
+        "topic IN ('task', 'session', 'run', 'review', 'vote') AND subject IN (SELECT ? \
+         UNION ALL SELECT {id} FROM run WHERE {column} = ? \
+         UNION ALL SELECT {id} FROM review WHERE {column} = ? \
+         UNION ALL SELECT {id} FROM vote WHERE {column} = ?)"
+    )
 }
 
 fn event<R: Rows>(rows: &R, row: &Row<'_>) -> Result<Event, Error> {

@@ -74,6 +74,8 @@ pub struct NewTask {
     pub needs: Vec<String>,
     /// Words to find it by.
     pub tags: Vec<String>,
+    /// Files that it reads, in the folder where the work begins.
+    pub inputs: Vec<String>,
     /// What must be found before "done" is believed, as with `run --evidence`.
     pub evidence: Vec<String>,
     /// The repository or folder.
@@ -210,6 +212,7 @@ fn draw_up(
         depends,
         needs: new.needs,
         tags: new.tags,
+        inputs: new.inputs,
         evidence: new.evidence,
         target: new.target,
         base: new.base,
@@ -306,7 +309,13 @@ impl Task {
                 return invalid(format!("{word:?} is no word of at most {WORD_MAX} characters"));
             }
         }
-        let lists = [self.needs.len(), self.tags.len(), self.evidence.len(), self.depends.len()];
+        let lists = [
+            self.needs.len(),
+            self.tags.len(),
+            self.evidence.len(),
+            self.inputs.len(),
+            self.depends.len(),
+        ];
         if lists.into_iter().any(|length| length > LIST_MAX) {
             return invalid(format!("a list of a task may have {LIST_MAX} entries"));
         }

@@ -1,6 +1,7 @@
 //! Claims become runs.
 
 use super::{frame_of, key_of};
+use crate::check::{self, Before};
 use crate::error::Error;
 use crate::handle::{Handle, NewRun};
 use crate::task;
@@ -36,6 +37,9 @@ pub(super) async fn begin(handle: &Handle, task: Task) -> Result<(), Error> {
         return Ok(());
     };
     let fence = claim.fence;
+    if let Before::Stop(input) = check::before_run(handle, &task).await? {
+        return tell(handle, task.id, input).await;
+    }
     let new = match new_run(handle, &task, &claim.agent).await? {
         Ok(new) => new,
         Err(why) => {

@@ -7,6 +7,7 @@ use crate::routing;
 use crate::task;
 use orkestra_core::breaker::{self, State};
 use orkestra_core::event::{Cause, Draft, Event, Topic};
+use orkestra_core::healing::Step;
 use orkestra_core::id::{RunId, TaskId};
 use orkestra_core::run::{Belongs, Fault, Run, RunState, Wait};
 use orkestra_core::task::{Avoid, ReviewWish, Task, TaskInput};
@@ -100,12 +101,8 @@ fn ended(tx: &mut dyn Write, event: &Event, handle: &Handle) -> Result<(), Store
     let inputs = match &run.state {
         RunState::Verified | RunState::Reported => {
             routing::record(tx, run.id, &run.agent, &task.kind, "verified", event.at)?;
-            let next = if needs_review(tx, &task)? {
-                TaskInput::Review { fence }
-            } else {
-                TaskInput::Verified { fence }
-            };
-            vec![TaskInput::Reported { fence, result }, next]
+            // What follows is said by the checks after it (`check.rs`).
+            vec![TaskInput::Reported { fence, result }]
         }
         RunState::Refuted { why } => {
             routing::record(tx, run.id, &run.agent, &task.kind, "refuted", event.at)?;
@@ -119,7 +116,22 @@ fn ended(tx: &mut dyn Write, event: &Event, handle: &Handle) -> Result<(), Store
                 let why = format!("{} failed too often in a row: {why}", run.agent);
                 vec![TaskInput::Unclaim { fence, why, wait: None }]
             } else {
-                vec![TaskInput::Failed { fence, why: why.clone(), retry: true }]
+                let step = crate::healing::class_of(&run, why).map(|class| (class, class.step()));
+                match step {
+                    Some((class, Step::AskPerson)) => {
+                        let why = format!("{}. {}", why.trim_end_matches('.'), class.advice());
+                        vec![TaskInput::Failed { fence, why, retry: false }]
+                    }
+                    Some((class, Step::OtherAgent)) if another(tx, &task, &run.agent, handle)? => {
+                        let why_not = class.advice().to_owned();
+                        let avoid = Avoid { agent: run.agent.clone(), why: why_not };
+                        let failed = TaskInput::Failed { fence, why: why.clone(), retry: true };
+                        vec![TaskInput::Avoid(avoid), failed]
+                    }
+                    Some(_) | None => {
+                        vec![TaskInput::Failed { fence, why: why.clone(), retry: true }]
+                    }
+                }
             }
         }
         RunState::Cancelled => {

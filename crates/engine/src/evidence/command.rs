@@ -31,20 +31,20 @@ const GRACE: Duration = Duration::from_secs(2);
 const TOO_MUCH: &str = "output_cap";
 
 /// A command to run.
-pub(super) struct Command<'a> {
-    pub(super) instance: InstanceId,
+pub(crate) struct Command<'a> {
+    pub(crate) instance: InstanceId,
     /// Which check, from 0.
-    pub(super) index: usize,
+    pub(crate) index: usize,
     /// A line for `/bin/sh`.
-    pub(super) line: &'a str,
-    pub(super) limit_ms: u64,
+    pub(crate) line: &'a str,
+    pub(crate) limit_ms: u64,
 }
 
 /// How a command ended.
-pub(super) struct Outcome {
-    pub(super) ran: Ran,
+pub(crate) struct Outcome {
+    pub(crate) ran: Ran,
     /// The end of what it printed.
-    pub(super) output: String,
+    pub(crate) output: String,
     handle: Option<InstanceHandle>,
 }
 
@@ -55,7 +55,7 @@ impl Outcome {
     }
 
     /// Lets its instance go; its end is committed.
-    pub(super) async fn release(self) {
+    pub(crate) async fn release(self) {
         if let Some(handle) = self.handle {
             release(&handle).await;
         }
@@ -63,10 +63,24 @@ impl Outcome {
 }
 
 /// With what commands are started.
-pub(super) struct Commands {
-    pub(super) options: Options,
-    pub(super) term: u64,
-    pub(super) launcher: Arc<Launcher>,
+pub(crate) struct Commands {
+    pub(crate) options: Options,
+    pub(crate) term: u64,
+    pub(crate) launcher: Arc<Launcher>,
+}
+
+/// Where a command is run, and what holds it.
+pub(crate) struct At {
+    /// What the process is called in lists.
+    pub(crate) name: String,
+    /// Where its output is written; nothing of it is left.
+    pub(crate) folder: PathBuf,
+    /// Where it works.
+    pub(crate) cwd: PathBuf,
+    /// Beside what helper programs inherit.
+    pub(crate) env: Vec<(String, String)>,
+    /// What it may do; without it all.
+    pub(crate) enclosure: Option<Enclosure>,
 }
 
 impl Commands {
@@ -80,17 +94,34 @@ impl Commands {
         let Some(worktree) = &run.worktree else {
             return Ok(Some(Outcome::never(Ran::Lost("the run has no worktree".to_owned()))));
         };
-        let folder = super::place::run_folder(&self.options.home, run.id)
-            .join("checks")
-            .join(command.instance.to_string());
+        let at = At {
+            name: format!("check-{}", run.id.short()),
+            folder: super::place::run_folder(&self.options.home, run.id)
+                .join("checks")
+                .join(command.instance.to_string()),
+            cwd: PathBuf::from(&worktree.path),
+            env: vec![("ORKESTRA_RUN".to_owned(), run.id.to_string())],
+            enclosure: Enclosure::of(&self.options, run, &self.spec_of(run)),
+        };
+        self.run_at(at, command, given_up).await
+    }
+
+    /// Runs a command to its end somewhere else than where a run works.
+    pub(crate) async fn run_at(
+        &self,
+        at: At,
+        command: &Command<'_>,
+        given_up: &CancellationToken,
+    ) -> Result<Option<Outcome>, orkestra_host::Error> {
+        let folder = at.folder.clone();
         if let Err(error) = make_private(&folder) {
             let why = format!("{} cannot be made: {error}", folder.display());
             return Ok(Some(Outcome::never(Ran::Lost(why))));
         }
-        let mut launch = self.launch_of(run, command, &worktree.path, &folder);
+        let mut launch = self.launch_of(&at, command);
         // What it runs may be of the agent's making, so it may do no more than the agent.
-        if let Some(enclosure) = Enclosure::of(&self.options, run, &self.spec_of(run))
-            && let Err(why) = enclose(&enclosure, &mut launch).await
+        if let Some(enclosure) = &at.enclosure
+            && let Err(why) = enclose(enclosure, &mut launch).await
         {
             return Ok(Some(Outcome::never(Ran::Lost(why))));
         }
@@ -126,25 +157,25 @@ impl Commands {
         spec
     }
 
-    fn launch_of(&self, run: &Run, command: &Command<'_>, cwd: &str, folder: &Path) -> Launch {
+    fn launch_of(&self, at: &At, command: &Command<'_>) -> Launch {
         let mut env = self.options.env.clone();
         env.retain(|(name, _)| name != "ORKESTRA_RUN" && name != "ORKESTRA_CHECK");
         // What is checked was written by an agent, and can print what it finds.
         env.retain(|(name, _)| !is_secret(name));
-        env.push(("ORKESTRA_RUN".to_owned(), run.id.to_string()));
+        env.extend(at.env.iter().cloned());
         env.push(("ORKESTRA_CHECK".to_owned(), command.index.to_string()));
         Launch {
-            name: format!("check-{}", run.id.short()),
+            name: at.name.clone(),
             instance: command.instance.to_string(),
             term: self.term,
             argv: ["/bin/sh", "-c", command.line].map(str::to_owned).to_vec(),
             env,
-            cwd: PathBuf::from(cwd),
+            cwd: at.cwd.clone(),
             stop_signal: Signal::TERM.number(),
             grace: GRACE,
             output: Output::Raw {
-                stdout: folder.join("stdout"),
-                stderr: folder.join("stderr"),
+                stdout: at.folder.join("stdout"),
+                stderr: at.folder.join("stderr"),
                 cap: OUTPUT_BYTES_MAX,
             },
             stdin: None,

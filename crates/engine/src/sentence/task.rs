@@ -38,6 +38,21 @@ pub(super) fn sentence(event: &Event, body: &Value) -> String {
         }
         "task.began" => format!("{agent} works on the task {title}."),
         "task.reported" => format!("{agent} says that the task {title} is done."),
+        "task.checked" => {
+            let when = if text(body, "phase") == "pre" { "before" } else { "after" };
+            match text(body, "worst") {
+                "pass" => format!("The task {title} passed the checks {when} it."),
+                "warning" => {
+                    format!("The task {title} passed the checks {when} it, with warnings.")
+                }
+                _ => format!("The task {title} did not pass the checks {when} it: {why}"),
+            }
+        }
+        "task.diagnosed" => format!(
+            "A run of the task failed by {}: {}",
+            text(body, "class").replace('_', " "),
+            text(body, "advice")
+        ),
         "task.in_review" => format!("The task {title} is being judged."),
         "task.verified" => format!("The task {title} is done, and that was checked."),
         "task.refuted" => format!("The task {title} is not done: {reason}.{}", again(body)),

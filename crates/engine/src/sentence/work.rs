@@ -30,6 +30,20 @@ pub(super) fn sentence(event: &Event, body: &Value) -> String {
             let at = at.get(..19).unwrap_or(at).replace('T', " ");
             format!("{} put the work back as it was at {at} UTC.", who(event))
         }
+        "work.mended" => {
+            let done = body.get("mended").and_then(Value::as_array).map_or(0, Vec::len);
+            let first = body.pointer("/mended/0").map(|one| text(one, "says")).unwrap_or_default();
+            format!("{done} things in the work did not fit and were mended, first: {first}")
+        }
+        "work.faults_found" => {
+            let faults = body.get("faults").and_then(Value::as_array).map_or(0, Vec::len);
+            let first = body.pointer("/faults/0").map(|one| text(one, "says")).unwrap_or_default();
+            match faults {
+                0 => "The work fits together again.".to_owned(),
+                1 => format!("The work does not fit together: {first}"),
+                many => format!("{many} things in the work do not fit together, first: {first}"),
+            }
+        }
         other => format!("The work: {other}."),
     }
 }

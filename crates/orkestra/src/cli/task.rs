@@ -48,6 +48,14 @@ pub(crate) enum Task {
     },
     /// Say how your work on a task ended
     Report(ReportTask),
+    /// Show the checks before and after a task, as they were made last
+    Checks(super::TaskChecks),
+    /// Make the checks of a task now, and its evidence again; exit code 13 when they stop it
+    Verify(super::TaskVerify),
+    /// Show all that happened to a task: itself, its runs, reviews and votes, in order
+    Log(super::TaskLog),
+    /// Look whether tasks, sessions, reviews and votes fit together, and mend what is safe; exit code 9 when something is left
+    Doctor(super::TaskDoctor),
     /// Have a task tried again that failed, was refuted or cancelled, or waits for its next attempt
     Retry(OneTask),
     /// Give a task up; what works on it is ended
@@ -168,6 +176,9 @@ pub(crate) struct CreateTask {
     /// A word to find it by; may be given again
     #[arg(long, value_name = "WORD")]
     pub(crate) tag: Vec<String>,
+    /// A file that it reads, in the folder where the work begins; may be given again
+    #[arg(long = "input", value_name = "FILE")]
+    pub(crate) inputs: Vec<String>,
     /// What must be found before "done" is believed, as with `run --evidence`; may be given again
     #[arg(long, value_name = "WHAT")]
     pub(crate) evidence: Vec<String>,

@@ -5,7 +5,7 @@ use crate::cli::Audit;
 use crate::exit::{Code, Failure, chain};
 use crate::terminal::{self, Color, paint};
 use orkestra_engine::{RealWorld, World};
-use orkestra_store::{AnchorCheck, Report, Store};
+use orkestra_store::{AnchorCheck, Filter, Report, Store};
 use serde_json::json;
 use std::io::Write;
 use std::path::Path;
@@ -15,9 +15,10 @@ pub(super) async fn run(context: Context, args: Audit) -> Outcome {
     let store = open(&context.home()?)?;
     match args {
         Audit::Verify { anchor, json } => verify(&store, anchor.as_deref(), json.json).await,
-        Audit::Export { from, to, output, json: _ } => {
-            export(&store, from, to, output.as_deref()).await
+        Audit::Export { task: Some(task), output, .. } => {
+            export_trail(&store, &task, output.as_deref()).await
         }
+        Audit::Export { from, to, output, .. } => export(&store, from, to, output.as_deref()).await,
         Audit::Anchor { output, json } => anchor(&store, output.as_deref(), json.json).await,
     }
 }
@@ -118,15 +119,57 @@ fn as_value(report: &Report, broken: &[(String, &str)], ok: bool) -> serde_json:
     })
 }
 
-async fn export(store: &Store, from: u64, to: Option<u64>, output: Option<&Path>) -> Outcome {
-    let target: Box<dyn Write + Send> = match output {
-        Some(path) => Box::new(std::io::BufWriter::new(
-            std::fs::OpenOptions::new().write(true).create_new(true).open(path).map_err(
-                |error| Failure::new(Code::Failure, format!("{}: {error}", path.display())),
-            )?,
-        )),
-        None => Box::new(std::io::stdout()),
+/// A new file, or standard output.
+fn written_to(output: Option<&Path>) -> Result<Box<dyn Write + Send>, Failure> {
+    let Some(path) = output else { return Ok(Box::new(std::io::stdout())) };
+    let file = std::fs::OpenOptions::new().write(true).create_new(true).open(path);
+    let file =
+        file.map_err(|error| Failure::new(Code::Failure, format!("{}: {error}", path.display())))?;
+    Ok(Box::new(std::io::BufWriter::new(file)))
+}
+
+/// Events that are read at once.
+const PAGE: usize = 1_000;
+
+/// The trail of a task: a line that says what follows, then an event in each line, in their order.
+async fn export_trail(store: &Store, task: &str, output: Option<&Path>) -> Outcome {
+    let mut target = written_to(output)?;
+    let end = task.to_owned();
+    let found = store.read(move |read| read.task_by_suffix(&end)).await.map_err(failed)?;
+    let id = match found.as_slice() {
+        [one] => one.id,
+        [] => return Err(Failure::new(Code::NotFound, format!("there is no task {task}"))),
+        _ => {
+            let message = format!("more than one task ends like {task}");
+            return Err(Failure::new(Code::NotFound, message).hint("Write more of the id"));
+        }
     };
+    let mut put =
+        |line: serde_json::Value| writeln!(target, "{line}").map_err(|error| Failure::of(&error));
+    put(json!({"type": "trail", "format": "orkestra-trail v1", "task": id}))?;
+    let (mut after, mut count) = (0, 0);
+    loop {
+        let filter =
+            Filter { task: Some(id), after_seq: Some(after), limit: PAGE, ..Filter::default() };
+        let events = store.read(move |read| read.events(&filter)).await.map_err(failed)?;
+        for event in &events {
+            let mut line = serde_json::to_value(event).map_err(|error| Failure::of(&error))?;
+            line["type"] = json!("event");
+            put(line)?;
+            after = event.seq;
+        }
+        count += events.len();
+        if events.len() < PAGE {
+            break;
+        }
+    }
+    target.flush().map_err(|error| Failure::of(&error))?;
+    terminal::complain(&format!("{count} events exported."));
+    Ok(Code::Success)
+}
+
+async fn export(store: &Store, from: u64, to: Option<u64>, output: Option<&Path>) -> Outcome {
+    let target = written_to(output)?;
     let count = store
         .read(move |read| {
             let mut target = target;

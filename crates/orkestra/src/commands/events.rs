@@ -41,6 +41,11 @@ fn filter(args: &Events) -> Result<String, Failure> {
     if let Some(subject) = &args.subject {
         filter += &format!("&subject={}", encode(subject));
     }
+    for (key, value) in [("task", &args.task), ("session", &args.session), ("agent", &args.agent)] {
+        if let Some(value) = value {
+            filter += &format!("&{key}={}", encode(value));
+        }
+    }
     if let Some(since) = &args.since {
         filter += &format!("&since={}", encode(&since_of(since)?.to_string()));
     }
@@ -60,7 +65,7 @@ fn since_of(text: &str) -> Result<jiff::Timestamp, Failure> {
     Ok(jiff::Timestamp::now() - SignedDuration::from_millis(ms))
 }
 
-fn show(event: &EventView, json: bool) -> bool {
+pub(super) fn show(event: &EventView, json: bool) -> bool {
     if json {
         return serde_json::to_string(event).is_ok_and(|line| terminal::print(&line));
     }

@@ -62,6 +62,10 @@ pub(super) async fn run(context: Context, args: Task) -> Outcome {
             let request = HeartbeatRequest { fence, note };
             say(&context, &id, "heartbeat", &request, json.json).await
         }
+        Task::Checks(args) => super::check::checks(context, args).await,
+        Task::Verify(args) => super::check::verify(context, args).await,
+        Task::Log(args) => super::check::log(context, args).await,
+        Task::Doctor(args) => super::check::doctor(context, args).await,
         Task::Report(args) => report(&context, args).await,
         Task::Retry(args) => say(&context, &args.id, "retry", &(), args.json.json).await,
         Task::Cancel { id, why, json } => {
@@ -164,6 +168,7 @@ async fn create(context: &Context, args: CreateTask, parent: Option<String>) -> 
         needs: args.needs,
         tags: args.tag,
         evidence: args.evidence,
+        inputs: args.inputs,
         target,
         base: args.base,
         review: args.review,

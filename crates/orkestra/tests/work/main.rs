@@ -8,6 +8,8 @@
 )]
 #![allow(clippy::disallowed_methods, reason = "tests run the binary from outside")]
 
+mod check;
+mod context;
 mod crew;
 mod flow;
 #[path = "../harness/mod.rs"]

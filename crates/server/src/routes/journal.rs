@@ -10,6 +10,7 @@ use axum::http::{HeaderMap, StatusCode};
 use axum::response::IntoResponse;
 use jiff::Timestamp;
 use orkestra_core::event::{Cursor, Event};
+use orkestra_core::id::SessionId;
 use orkestra_store::{EventKey, Filter};
 use serde::Deserialize;
 
@@ -50,6 +51,12 @@ pub(crate) struct Which {
     topic: Option<String>,
     /// Only about this one.
     subject: Option<String>,
+    /// Only the trail of a task: itself, its runs, reviews and votes; the end of its id is enough.
+    task: Option<String>,
+    /// Only the trail of a session: itself, its tasks, runs, reviews and votes.
+    session: Option<String>,
+    /// Only of an agent: about it, by it, or about a run of it.
+    agent: Option<String>,
     /// Only then or later (RFC 3339).
     since: Option<String>,
     /// Only of this causal chain: all that follows from one event, such as a session's beginning.
@@ -59,7 +66,7 @@ pub(crate) struct Which {
 }
 
 impl Which {
-    fn filter(&self) -> Result<Filter, Problem> {
+    async fn filter(&self, app: &App) -> Result<Filter, Problem> {
         let since: Option<Timestamp> =
             self.since.as_deref().map(str::parse).transpose().map_err(|_| {
                 Problem::bad_request("since is not a time such as 2026-11-21T08:00:00Z")
@@ -72,11 +79,30 @@ impl Which {
             kinds: kinds.filter(|kind| !kind.is_empty()).map(str::to_owned).collect(),
             topic: self.topic.clone(),
             subject: self.subject.clone(),
+            task: match &self.task {
+                Some(id) => Some(super::check::find(app, id).await?),
+                None => None,
+            },
+            session: match &self.session {
+                Some(id) => Some(session_of(app, id).await?),
+                None => None,
+            },
+            agent: self.agent.clone(),
             since,
             chain,
             limit: self.limit.unwrap_or(100).clamp(1, 1_000),
             ..Filter::default()
         })
+    }
+}
+
+async fn session_of(app: &App, text: &str) -> Result<SessionId, Problem> {
+    let end = text.to_owned();
+    let found = app.engine.store().read(move |read| read.session_by_suffix(&end)).await?;
+    match found.as_slice() {
+        [one] => Ok(one.id),
+        [] => Err(Problem::bad_request(format!("there is no session {text}"))),
+        _ => Err(Problem::bad_request(format!("more than one session ends like {text}"))),
     }
 }
 
@@ -87,7 +113,7 @@ pub(crate) async fn page(
     State(app): State<App>,
     Query(which): Query<Which>,
 ) -> Result<Json<JournalPage>, Problem> {
-    let mut filter = which.filter()?;
+    let mut filter = which.filter(&app).await?;
     // A place alone, or a whole cursor: both say how far somebody has read.
     let after = which.after.as_deref().map(|text| text.rsplit('-').next().unwrap_or(text).parse());
     filter.after_seq = after
@@ -164,5 +190,6 @@ pub(crate) async fn events(
         .map_err(|error: orkestra_core::event::CursorError| {
             Problem::bad_request(error.to_string())
         })?;
-    crate::sse::events(app, which.filter()?, cursor).await
+    let filter = which.filter(&app).await?;
+    crate::sse::events(app, filter, cursor).await
 }

@@ -294,6 +294,7 @@ async fn new_task(
         needs: request.needs,
         tags: request.tags,
         evidence: request.evidence,
+        inputs: request.inputs,
         target: absolute(request.target)?,
         base: request.base,
         assigned: request.agent,

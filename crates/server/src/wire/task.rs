@@ -200,6 +200,9 @@ pub struct TaskView {
     pub tags: Vec<String>,
     /// What must be found before "done" is believed.
     pub evidence: Vec<String>,
+    /// Files that it reads, in the folder where the work begins.
+    #[serde(default)]
+    pub inputs: Vec<String>,
     /// The repository or folder.
     pub target: Option<String>,
     /// From which commit or branch the work begins.
@@ -277,6 +280,7 @@ impl TaskView {
             needs: task.needs.clone(),
             tags: task.tags.clone(),
             evidence: task.evidence.clone(),
+            inputs: task.inputs.clone(),
             target: task.target.clone(),
             base: task.base.clone(),
             assigned: task.assigned.clone(),
@@ -432,6 +436,9 @@ pub struct TaskRequest {
     pub tags: Vec<String>,
     /// What must be found before "done" is believed.
     pub evidence: Vec<String>,
+    /// Files that it reads, in the folder where the work begins; without them nobody begins.
+    #[serde(default)]
+    pub inputs: Vec<String>,
     /// The repository or folder; an absolute path.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub target: Option<String>,
