@@ -116,7 +116,7 @@ fn open(tx: &mut dyn Write, handle: &Handle, opening: Opening<'_>) -> Result<Rev
     let task = run.belongs.task.map(|id| task::load(&*tx, id)).transpose()?.flatten();
     let reported = task.as_ref().is_some_and(|task| {
         task.state == TaskState::InReview
-            && task.claim.as_ref().is_some_and(|claim| claim.run == Some(run.id))
+            && task.claim.as_ref().is_some_and(|claim| claim.run.is_none_or(|own| own == run.id))
     });
     let warned = |review: &Review| {
         review.decisions.iter().any(|decision| decision.action == Action::LogWarning)
@@ -242,7 +242,8 @@ fn task_input(
 ) -> Result<(), StoreError> {
     let Some(id) = review.task else { return Ok(()) };
     let Some(task) = task::load(&*tx, id)? else { return Ok(()) };
-    let Some(claim) = task.claim.as_ref().filter(|claim| claim.run == Some(review.run)) else {
+    let own = |run: RunId| run == review.run;
+    let Some(claim) = task.claim.as_ref().filter(|claim| claim.run.is_none_or(own)) else {
         return Ok(());
     };
     let Some(input) = input(claim.fence, task.state) else { return Ok(()) };

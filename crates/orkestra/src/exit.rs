@@ -117,8 +117,8 @@ impl From<client::Error> for Failure {
                     "ORK-0401" => Code::Configuration,
                     "ORK-1001" | "ORK-0951" => Code::NotFound,
                     "ORK-0952" | "ORK-1002" | "ORK-1004" | "ORK-1005" => Code::Refused,
-                    "ORK-1001" | "ORK-1201" => Code::NotFound,
-                    "ORK-1202" | "ORK-1002" | "ORK-1004" | "ORK-1005" => Code::Refused,
+                    "ORK-1201" => Code::NotFound,
+                    "ORK-1202" => Code::Refused,
                     "ORK-1003" => Code::ClaimLost,
                     _ => Code::Failure,
                 };

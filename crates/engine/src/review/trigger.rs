@@ -126,8 +126,7 @@ fn reported(
     if task.state != TaskState::InReview {
         return Ok(());
     }
-    let run = task.claim.as_ref().and_then(|claim| claim.run);
-    let Some(run) = run.map(|id| run_of(&*tx, id)).transpose()?.flatten() else {
+    let Some(run) = author_of(&*tx, task)? else {
         // Somebody from outside did it: there is nothing that a reviewer could be shown.
         return Ok(());
     };
@@ -139,6 +138,18 @@ fn reported(
     let cause = Some(event.reference());
     open(tx, handle, Opening { run: &run, key, trigger, focus: None, cause })?;
     Ok(())
+}
+
+/// The run that did a task. It may have ended before it was written down that it had begun: then the
+/// key of its claim names it.
+fn author_of(read: &dyn Write, task: &Task) -> Result<Option<Run>, StoreError> {
+    let Some(claim) = &task.claim else { return Ok(None) };
+    if let Some(id) = claim.run {
+        return run_of(read, id);
+    }
+    let row = read.run_by_key(&format!("task:{}:{}", task.id, claim.fence))?;
+    let Some(row) = row else { return Ok(None) };
+    run_of(read, row.id)
 }
 
 /// A run is over: a reviewer's has its answer, an author's may be reported once more.
@@ -153,7 +164,7 @@ fn ended(tx: &mut dyn Write, event: &Event, handle: &Handle) -> Result<(), Store
         (Purpose::Work, _, Some(task)) => {
             // One that was told more while its task was judged: the task did not move.
             let Some(task) = task::load(&*tx, task)? else { return Ok(()) };
-            if task.claim.as_ref().is_none_or(|claim| claim.run != Some(run.id)) {
+            if author_of(&*tx, &task)?.is_none_or(|author| author.id != run.id) {
                 return Ok(());
             }
             reported(tx, &task, event, handle)

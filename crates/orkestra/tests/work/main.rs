@@ -18,6 +18,7 @@ mod harness;
 mod merge;
 mod plan;
 mod review;
+mod reviewed;
 mod session;
 #[path = "../life/site.rs"]
 #[allow(dead_code, reason = "this test binary uses a part of it")]
