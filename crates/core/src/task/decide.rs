@@ -502,6 +502,7 @@ impl Turn<'_> {
             _ => return Err(self.refuse("reported")),
         }
         self.task.started_at.get_or_insert(now);
+        self.task.silences = 0;
         self.task.result = result.or_else(|| self.task.result.take());
         self.go(TaskState::Reported, Some("Its worker says that it is done.".to_owned()));
         self.tell("task.reported", told);
@@ -624,7 +625,7 @@ impl Turn<'_> {
             Loss::Died => format!("the process of {owner} is gone"),
             Loss::Silent => "nothing was heard of its run for too long".to_owned(),
         };
-        if loss == Loss::Silent {
+        if matches!(loss, Loss::Silent | Loss::Lease) {
             self.task.silences += 1;
             if self.task.silences > 1 {
                 // Once is given to it (MISSION row 98); what falls silent again will always.

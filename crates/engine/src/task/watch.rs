@@ -54,6 +54,8 @@ pub(crate) fn watch(handle: &Handle, futures: &Futures) {
                     if changed.is_err() { return }
                     tokio::time::sleep(GATHER).await;
                     head.mark_unchanged();
+                    // Somebody may have taken a task, and named a process.
+                    held_due = held_due.min(Instant::now() + PID_EVERY);
                 }
                 () = tokio::time::sleep(wait) => {}
             }

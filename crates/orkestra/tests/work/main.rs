@@ -26,5 +26,6 @@ mod site;
 #[path = "../surfaces/support.rs"]
 #[allow(dead_code, reason = "this test binary uses a part of it")]
 mod support;
+mod task;
 mod tell;
 mod vote;

@@ -7,6 +7,7 @@ mod money;
 mod review;
 mod routing;
 mod sample;
+mod task;
 mod vote;
 
 use crate::home::{Home, big, caused, draft};
@@ -49,6 +50,7 @@ pub(crate) fn conformance(open: impl Fn() -> Store) {
         ("reviews", review::reviews),
         ("routing", routing::routing),
         ("votes", vote::votes),
+        ("tasks", task::tasks),
     ];
     for (name, case) in cases {
         eprintln!("conformance: {name}");

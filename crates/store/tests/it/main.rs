@@ -9,4 +9,5 @@ mod full;
 mod group;
 mod home;
 mod property;
+mod task;
 mod upgrade;
