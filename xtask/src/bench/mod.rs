@@ -24,7 +24,7 @@ pub(crate) struct Args {
     /// Fail when a figure is beyond its bound
     #[arg(long)]
     check: bool,
-    /// Only these parts: small, restart, logs, trees, thousand, commits, agents
+    /// Only these parts: small, restart, logs, trees, thousand, commits, tasks, agents
     #[arg(long, value_name = "NAME", value_delimiter = ',')]
     only: Vec<String>,
     /// Print the figures as JSON
@@ -47,6 +47,7 @@ const PARTS: [(&str, Part); 7] = [
     ("trees", lives::trees),
     ("thousand", fleet::thousand),
     ("commits", commits),
+    ("tasks", tasks),
     ("agents", agents::agents),
 ];
 
@@ -127,5 +128,40 @@ fn commits(_tools: &Tools) -> Result<Vec<Figure>> {
     Ok(vec![
         figure("commits, one caller", "store, 1 callers").note("floor: bare SQLite, one insert"),
         figure("commits, 64 callers grouped", "store, 64 callers"),
+    ])
+}
+
+/// Claims of tasks beside the bare database doing the same transaction.
+fn tasks(_tools: &Tools) -> Result<Vec<Figure>> {
+    let printed = Program::cargo()
+        .args(["run", "--release", "--quiet", "--package", "orkestra-store", "--example"])
+        .args(["claims", "--"])
+        .arg(crate::program::target_dir()?.join("bench"))
+        .read()?;
+    let number = |begin: &str, after: &str| -> f64 {
+        let line = printed.lines().find(|line| line.starts_with(begin));
+        let before = line.and_then(|line| line.split(after).next());
+        let word = before.and_then(|text| text.split_whitespace().next_back());
+        word.and_then(|word| word.parse().ok()).unwrap_or(f64::NAN)
+    };
+    let rate = |name, queue: &str, workers: u32| {
+        let begin = format!("claims, {workers} workers, {queue}");
+        Figure::new(name, "1/s", number(&begin, "/s"), Bound::None)
+            .floor(number(&format!("raw, {queue}"), "/s"))
+    };
+    let wait = |name, queue: &str, after: &str| {
+        let begin = format!("enqueue to claimed, {queue}");
+        Figure::new(name, "ms", number(&begin, after), Bound::None)
+    };
+    let (short, long) = ("short queue", "100,000 queued");
+    Ok(vec![
+        rate("claims, one worker", short, 1).note("a new task and a claim; floor: bare SQLite, the same"),
+        rate("claims, 8 workers", short, 8),
+        rate("claims, one worker, 100,000 queued", long, 1),
+        rate("claims, 8 workers, 100,000 queued", long, 8),
+        wait("enqueue to claimed p50", short, " ms p50").note("two commits"),
+        wait("enqueue to claimed p99", short, " ms p99"),
+        wait("enqueue to claimed p50, 100,000 queued", long, " ms p50"),
+        wait("enqueue to claimed p99, 100,000 queued", long, " ms p99"),
     ])
 }
