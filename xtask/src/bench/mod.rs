@@ -155,7 +155,8 @@ fn tasks(_tools: &Tools) -> Result<Vec<Figure>> {
     };
     let (short, long) = ("short queue", "100,000 queued");
     Ok(vec![
-        rate("claims, one worker", short, 1).note("a new task and a claim; floor: bare SQLite, the same"),
+        rate("claims, one worker", short, 1)
+            .note("a new task and a claim; floor: bare SQLite, the same"),
         rate("claims, 8 workers", short, 8),
         rate("claims, one worker, 100,000 queued", long, 1),
         rate("claims, 8 workers, 100,000 queued", long, 8),
