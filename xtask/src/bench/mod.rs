@@ -40,7 +40,7 @@ pub(crate) struct Args {
 
 type Part = fn(&Tools) -> Result<Vec<Figure>>;
 
-const PARTS: [(&str, Part); 7] = [
+const PARTS: [(&str, Part); 8] = [
     ("small", fleet::small),
     ("restart", lives::restart),
     ("logs", logs::throughput),
