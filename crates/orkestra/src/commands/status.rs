@@ -36,7 +36,7 @@ fn text(status: &StatusView) -> String {
             let subject = need.subject.rsplit('-').next().unwrap_or(&need.subject);
             let by_id = matches!(
                 need.kind.as_str(),
-                "run_failed" | "run_refuted" | "approval" | "alert" | "session"
+                "run_failed" | "run_refuted" | "approval" | "alert" | "session" | "vote"
             );
             let subject = if by_id { subject } else { &need.subject };
             lines.push(format!(

@@ -133,6 +133,9 @@ const TRIED_MONEY: &[(&str, &[&str], Form)] = &[
     ("project list", &[], Document),
     ("budget set", &["tried", "--usd", "5", "--per", "day"], Document),
     ("budget list", &[], Document),
+    ("stats", &[], Document),
+    ("vote list", &[], Document),
+    ("vote verify", &[], Document),
     ("budget show", &["tried"], Document),
     ("budget override", &["tried", "--reason", "a test"], Document),
     ("budget remove", &["tried"], Document),
@@ -141,6 +144,15 @@ const TRIED_MONEY: &[(&str, &[&str], Form)] = &[
 /// What needs more than a furnished house, or ends with a code of its own; their own tests read
 /// their JSON.
 const TRIED_ELSEWHERE: &[&str] = &[
+    "vote open",
+    "vote ask",
+    "vote cast",
+    "vote close",
+    "vote decide",
+    "vote show",
+    "vote replay",
+    "vote mark",
+    "vote tally",
     "task create",
     "task list",
     "task show",
