@@ -105,20 +105,16 @@ impl From<client::Error> for Failure {
             }
             client::Error::Refused(problem) => {
                 let code = match problem.code.as_str() {
-                    "ORK-1301" | "ORK-1601" => Code::NotFound,
-                    "ORK-1302" | "ORK-1602" => Code::Refused,
                     "ORK-0201" | "ORK-0502" | "ORK-0601" | "ORK-0701" | "ORK-0702" | "ORK-0703"
-                    | "ORK-0802" | "ORK-1101" | "ORK-1104" | "ORK-0804" | "ORK-0901"
-                    | "ORK-0905" | "ORK-0003" => Code::NotFound,
-                    "ORK-0202" | "ORK-0203" | "ORK-0301" | "ORK-0302" | "ORK-0501" | "ORK-0704"
-                    | "ORK-0801" | "ORK-0803" | "ORK-0805" | "ORK-0902" | "ORK-0903"
-                    | "ORK-0904" | "ORK-1102" | "ORK-1103" | "ORK-1105" | "ORK-0906"
-                    | "ORK-0503" => Code::Refused,
+                    | "ORK-0802" | "ORK-0804" | "ORK-0901" | "ORK-0905" | "ORK-0951"
+                    | "ORK-1001" | "ORK-1101" | "ORK-1104" | "ORK-1201" | "ORK-1301"
+                    | "ORK-1601" | "ORK-0003" => Code::NotFound,
+                    "ORK-0202" | "ORK-0203" | "ORK-0301" | "ORK-0302" | "ORK-0501" | "ORK-0503"
+                    | "ORK-0704" | "ORK-0801" | "ORK-0803" | "ORK-0805" | "ORK-0902"
+                    | "ORK-0903" | "ORK-0904" | "ORK-0906" | "ORK-0952" | "ORK-1002"
+                    | "ORK-1004" | "ORK-1005" | "ORK-1102" | "ORK-1103" | "ORK-1105"
+                    | "ORK-1202" | "ORK-1302" | "ORK-1602" => Code::Refused,
                     "ORK-0401" => Code::Configuration,
-                    "ORK-1001" | "ORK-0951" => Code::NotFound,
-                    "ORK-0952" | "ORK-1002" | "ORK-1004" | "ORK-1005" => Code::Refused,
-                    "ORK-1201" => Code::NotFound,
-                    "ORK-1202" => Code::Refused,
                     "ORK-1003" => Code::ClaimLost,
                     _ => Code::Failure,
                 };

@@ -9,7 +9,6 @@
 #![allow(clippy::disallowed_methods, reason = "tests run the binary from outside")]
 
 #[path = "../harness/mod.rs"]
-#[allow(dead_code, reason = "this test binary uses a part of it")]
 mod harness;
 #[path = "../surfaces/support.rs"]
 #[allow(dead_code, reason = "this test binary uses a part of it")]

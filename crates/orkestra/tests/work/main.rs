@@ -13,7 +13,6 @@ mod context;
 mod crew;
 mod flow;
 #[path = "../harness/mod.rs"]
-#[allow(dead_code, reason = "this test binary uses a part of it")]
 mod harness;
 mod merge;
 mod plan;
