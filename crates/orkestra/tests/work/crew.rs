@@ -30,7 +30,9 @@ if [ "$kind" = work ]; then
     printf '%s\n' "$words" > "$path"
   done
   printf "%s\n" "$prompt" | sed -n "s/^.*DO remove \\([^ ]*\\)$/\\1/p" | while read -r path; do rm -f "$path"; done
-  case "$prompt" in *"DO fail"*) echo '{"type":"ended","ok":false,"error":"told to fail"}'; exit 1 ;; esac
+  case "$prompt" in *"DO fail"*)
+    [ -e "$DESK/mended" ] || { echo '{"type":"ended","ok":false,"error":"told to fail"}'; exit 1; } ;;
+  esac
   echo '{"type":"ended","ok":true,"summary":"done"}'
   exit 0
 fi
