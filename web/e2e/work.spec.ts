@@ -6,7 +6,7 @@ import { expect, expectLive, type Orkestra, test } from './orkestra';
 test.describe.configure({ mode: 'serial' });
 
 /** A session takes many steps, on a machine that may be busy. */
-const LONG = { timeout: 240_000 };
+const LONG = { timeout: 60_000 };
 
 let context: BrowserContext;
 let page: Page;
@@ -120,7 +120,7 @@ test('a task is moved on the board, and what cannot be is said in a sentence', a
 test('acceptance_5_10: watch the session live on the board, open the vote, pause and resume', async ({
   orkestra,
 }) => {
-  test.setTimeout(600_000);
+  test.setTimeout(400_000);
   await page.goto(at(`/board?session=${session}`));
   await expectLive(page);
   await expect(card(column('Running'), 'The ground')).toBeVisible(LONG);

@@ -1,6 +1,7 @@
 /** Merges: work that is put into a branch. What the daemon sends, and each verb. */
 import { queryOptions, useMutation, useQueryClient } from '@tanstack/react-query';
 import { get, post } from './client';
+import type { NeedsYou } from './model';
 
 export type MergeState =
   | 'waiting'
@@ -54,3 +55,20 @@ export function useMergeVerb() {
     },
   });
 }
+
+/** Merges that stopped at a person, as needs. */
+export const askedMergesQuery = queryOptions({
+  ...mergesQuery,
+  select: (merges: Merge[]) =>
+    merges
+      .filter(({ state }) => state === 'person')
+      .map(
+        (merge): NeedsYou => ({
+          kind: 'merge',
+          subject: merge.id,
+          title: `${merge.from} cannot be merged by itself: ${merge.why ?? 'look at it'}`,
+          since: merge.created_at,
+          action: merge.cli,
+        }),
+      ),
+});

@@ -6,6 +6,7 @@ import {
   useQueryClient,
 } from '@tanstack/react-query';
 import { get, post, query } from './client';
+import type { NeedsYou } from './model';
 
 export type Verdict = 'approved' | 'concerns' | 'blocker';
 
@@ -99,6 +100,7 @@ export interface ReviewFilter {
   session?: string;
   task?: string;
   run?: string;
+  state?: 'open' | 'needs_person';
 }
 
 export const reviewsQuery = (filter: ReviewFilter = {}) =>
@@ -138,3 +140,20 @@ export function useAskReview() {
     onSuccess: () => client.invalidateQueries({ queryKey: ['reviews'] }),
   });
 }
+
+/** What reviews ask a person, as needs. */
+export const askedReviewsQuery = queryOptions({
+  queryKey: ['reviews', 'asked'],
+  queryFn: ({ signal }) =>
+    get<ReviewPage>(`${api}${query({ state: 'needs_person' })}`, signal).then(({ reviews }) =>
+      reviews.map(
+        (review): NeedsYou => ({
+          kind: 'review',
+          subject: review.id,
+          title: `Review of ${review.author}: ${review.why}`,
+          since: review.updated_at,
+          action: `orkestra review show ${review.short}`,
+        }),
+      ),
+    ),
+});

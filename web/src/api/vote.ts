@@ -15,8 +15,6 @@ export interface Voter {
   weight: number;
   /** `one`, `domain cloud`, `record 3:1`, `given`. */
   weight_from: string;
-  /** Why it gives no ballot in this round. */
-  absent: string | null;
 }
 
 export interface VoteOption {
@@ -36,15 +34,18 @@ export interface Vote {
   kind: string;
   domain: string | null;
   options: VoteOption[];
-  method: string;
-  threshold: string | null;
-  quorum: string;
-  tie_break: string[];
-  on_deadlock: string[];
-  rounds: number;
-  security: boolean;
-  /** In one sentence. */
-  rule: string;
+  rule: {
+    method: string;
+    threshold: string | null;
+    quorum: string;
+    tie_break: string[];
+    on_deadlock: string[];
+    rounds: number;
+    /** Whether any voter may veto. */
+    security: boolean;
+    /** In one sentence. */
+    says: string;
+  };
   electorate: Voter[];
   creator: string | null;
   task: string | null;
@@ -54,6 +55,11 @@ export interface Vote {
   round: number;
   deadline: string;
   cast: number;
+  /** What each round came to. */
+  tallies: Tally[];
+  changes: { voter: string; round: number; from: string; to: string }[];
+  /** From whom no ballot comes, and why. */
+  absent: { voter: string; round: number; why: string }[];
   outcome: VoteOutcome | null;
   why: string | null;
   level: string | null;
@@ -87,9 +93,11 @@ export interface Ballot {
   number: number;
   round: number;
   voter: string;
-  says: 'choice' | 'ranking' | 'abstain' | 'veto' | 'answer';
-  /** The options that it names, the best first. */
-  options: string[];
+  /** One option, or all of them with the best first. */
+  choice: string | null;
+  ranking: string[] | null;
+  abstain: boolean;
+  veto: boolean;
   answer: string | null;
   changed: string | null;
   reason: string;
@@ -109,7 +117,7 @@ export interface Tally {
   participated: number;
   chose: number;
   quorum: number;
-  scores: Record<string, { votes: number; weight: number }>;
+  scores: { option: string; votes: number; weight: number }[];
   rounds: {
     round: number;
     votes: Record<string, number>;
@@ -125,10 +133,13 @@ export interface Tally {
 export interface VoteDetail {
   vote: Vote;
   ballots: Ballot[];
-  tallies: Tally[];
-  changes: { voter: string; round: number; from: string; to: string }[];
   context: { found: string[]; files: string[]; commits: string[] };
+  cli: string;
 }
+
+/** The options that a ballot names, the best first. */
+export const named = (ballot: Pick<Ballot, 'choice' | 'ranking'>) =>
+  ballot.ranking ?? (ballot.choice === null ? [] : [ballot.choice]);
 
 /** The same ballots counted again by the same rule. */
 export interface Replay {
@@ -163,7 +174,10 @@ export const votesQuery = (filter: { session?: string; task?: string } = {}) =>
 export const voteQuery = (id: string) =>
   queryOptions({
     queryKey: ['vote', id],
-    queryFn: ({ signal }) => get<VoteDetail>(one(id), signal),
+    queryFn: ({ signal }) =>
+      get<Vote & Omit<VoteDetail, 'vote'>>(one(id), signal).then(
+        ({ ballots, context, cli, ...vote }): VoteDetail => ({ vote, ballots, context, cli }),
+      ),
   });
 
 export const replayQuery = (id: string) =>

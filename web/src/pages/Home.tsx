@@ -14,10 +14,10 @@ import {
 } from '@tabler/icons-react';
 import { useQuery } from '@tanstack/react-query';
 import { Link } from 'react-router';
-import { useMergeVerb } from '../api/merge';
+import { askedMergesQuery, useMergeVerb } from '../api/merge';
 import type { NeedsYou, Run, Unit } from '../api/model';
 import { approvalsQuery, statusQuery, useReloadConfig, useUnitVerb } from '../api/queries';
-import { useAnswerReview } from '../api/review';
+import { askedReviewsQuery, useAnswerReview } from '../api/review';
 import { useSessionVerb } from '../api/session';
 import { useGlow } from '../live/useGlow';
 import { Empty } from '../parts/Facts';
@@ -50,6 +50,8 @@ const unitLink = (name: string) => `/units/${encodeURIComponent(name)}`;
 export function Home() {
   const { data, error } = useQuery(statusQuery);
   const { data: approvals } = useQuery(approvalsQuery('pending'));
+  const { data: reviews } = useQuery(askedReviewsQuery);
+  const { data: merges } = useQuery(askedMergesQuery);
   useRowKeys();
   if (!data) {
     return (
@@ -60,9 +62,12 @@ export function Home() {
     );
   }
   const { units, runs } = data;
+  const work = [...(reviews ?? []), ...(merges ?? [])].filter(
+    (need) => !data.needs_you.some(({ subject }) => subject === need.subject),
+  );
   // Questions are answered here, so they are shown whole.
   const asked = approvals?.approvals ?? [];
-  const needs = data.needs_you.filter((need) => need.kind !== 'approval');
+  const needs = [...data.needs_you.filter((need) => need.kind !== 'approval'), ...work];
   const activeRuns = runs.filter((run) => active.has(run.state));
   // What already needs you is not also idle.
   const shownAbove = new Set(needs.map((need) => need.subject));

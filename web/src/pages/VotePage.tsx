@@ -53,7 +53,7 @@ export function VotePage() {
       <Head
         title={vote.question}
         pill={<VotePill vote={vote} />}
-        why={vote.decided?.why ?? vote.why ?? vote.rule}
+        why={vote.decided?.why ?? vote.why ?? vote.rule.says}
         back={back}
       >
         {vote.state === 'closed' && <VoteProof vote={vote} />}
@@ -100,10 +100,10 @@ export function VotePage() {
       <Band title="Ballots" note={data.ballots.length || undefined}>
         <VoteBallots data={data} />
       </Band>
-      {data.changes.length > 0 && (
-        <Band title="Who changed its mind" note={data.changes.length}>
+      {data.vote.changes.length > 0 && (
+        <Band title="Who changed its mind" note={data.vote.changes.length}>
           <ul className={styles.changes}>
-            {data.changes.map((change) => (
+            {data.vote.changes.map((change) => (
               <li key={`${change.voter} ${change.round}`}>
                 <strong>{change.voter}</strong>, round {change.round}: {change.from} → {change.to}
               </li>
@@ -123,26 +123,26 @@ export function VotePage() {
   );
 }
 
-function Rule({ data: { vote } }: { data: VoteDetail }) {
+function Rule({ data: { vote, cli } }: { data: VoteDetail }) {
   return (
     <section className={`card ${styles.facts}`} aria-label="The rule">
-      <p className={styles.ruleText}>{vote.rule}</p>
+      <p className={styles.ruleText}>{vote.rule.says}</p>
       <Facts>
-        <Fact name="Quorum">{vote.quorum}</Fact>
-        {vote.threshold && <Fact name="Needed">{vote.threshold}</Fact>}
+        <Fact name="Quorum">{vote.rule.quorum}</Fact>
+        {vote.rule.threshold && <Fact name="Needed">{vote.rule.threshold}</Fact>}
         <Fact name="Round">
           <span className="num">
-            {vote.round} of {vote.rounds}
+            {vote.round} of {vote.rule.rounds}
           </span>
         </Fact>
         {vote.domain && <Fact name="Field">{vote.domain}</Fact>}
-        {vote.tie_break.length > 0 && (
-          <Fact name="Between equals">{vote.tie_break.join(', ')}</Fact>
+        {vote.rule.tie_break.length > 0 && (
+          <Fact name="Between equals">{vote.rule.tie_break.join(', ')}</Fact>
         )}
-        {vote.on_deadlock.length > 0 && (
-          <Fact name="On a deadlock">{vote.on_deadlock.join(', then ')}</Fact>
+        {vote.rule.on_deadlock.length > 0 && (
+          <Fact name="On a deadlock">{vote.rule.on_deadlock.join(', then ')}</Fact>
         )}
-        {vote.security && <Fact name="Veto">any voter may</Fact>}
+        {vote.rule.security && <Fact name="Veto">any voter may</Fact>}
         <Fact name="Opened">
           <Ago at={vote.created_at} />
         </Fact>
@@ -152,7 +152,7 @@ function Rule({ data: { vote } }: { data: VoteDetail }) {
           </Copy>
         </Fact>
         <Fact name="In the terminal">
-          <Copy label="terminal command" text={`orkestra vote show ${vote.short}`} />
+          <Copy label="terminal command" text={cli} />
         </Fact>
       </Facts>
       <div className={styles.links}>

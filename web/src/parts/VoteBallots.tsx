@@ -2,7 +2,7 @@
 import { Tooltip } from '@mantine/core';
 import { IconLink } from '@tabler/icons-react';
 import { Link } from 'react-router';
-import type { Ballot, VoteDetail } from '../api/vote';
+import { type Ballot, named, type VoteDetail } from '../api/vote';
 import { AgentName } from './AgentName';
 import { Empty } from './Facts';
 import { Prose } from './Prose';
@@ -13,16 +13,12 @@ export function VoteBallots({ data }: { data: VoteDetail }) {
   const { vote, ballots } = data;
   const text = new Map(vote.options.map((option) => [option.id, option.text]));
   const says = (ballot: Ballot) => {
-    switch (ballot.says) {
-      case 'abstain':
-        return 'abstains';
-      case 'veto':
-        return 'vetoes it';
-      case 'answer':
-        return 'answers';
-      default:
-        return ballot.options.map((id) => text.get(id) ?? id).join(' > ');
-    }
+    if (ballot.abstain) return 'abstains';
+    if (ballot.veto) return 'vetoes it';
+    if (ballot.answer) return 'answers';
+    return named(ballot)
+      .map((id) => text.get(id) ?? id)
+      .join(' > ');
   };
   const cast = new Set(
     ballots.filter((ballot) => ballot.round === vote.round).map(({ voter }) => voter),
@@ -38,13 +34,16 @@ export function VoteBallots({ data }: { data: VoteDetail }) {
               <strong>
                 <AgentName name={ballot.voter} />
               </strong>
-              <span className={classes.says} data-says={ballot.says}>
+              <span
+                className={classes.says}
+                data-says={ballot.veto ? 'veto' : ballot.abstain ? 'abstain' : 'choice'}
+              >
                 {says(ballot)}
               </span>
               {ballot.confidence !== null && (
                 <span className="dim num">{ballot.confidence} % sure</span>
               )}
-              {vote.rounds > 1 && <span className="dim num">round {ballot.round}</span>}
+              {vote.rule.rounds > 1 && <span className="dim num">round {ballot.round}</span>}
               <span className={`${classes.end} dim`}>
                 {ballot.run && (
                   <Link to={`/runs/${ballot.run}`} className="link">
@@ -68,7 +67,10 @@ export function VoteBallots({ data }: { data: VoteDetail }) {
           <li key={voter.name} className={classes.ballot}>
             <div className={classes.ballotHead}>
               <AgentName name={voter.name} faint />
-              <span className="dim">{voter.absent ?? 'has not voted yet'}</span>
+              <span className="dim">
+                {vote.absent.find((one) => one.voter === voter.name && one.round === vote.round)
+                  ?.why ?? 'has not voted yet'}
+              </span>
             </div>
           </li>
         ))}

@@ -1,6 +1,6 @@
 /** Options as bars, with the faces of those who chose them and how much each word counts. */
 import { IconTrophy } from '@tabler/icons-react';
-import type { Ballot, VoteDetail } from '../api/vote';
+import { type Ballot, named, type VoteDetail } from '../api/vote';
 import { AgentName } from './AgentName';
 import classes from './vote.module.css';
 
@@ -13,10 +13,7 @@ export function standing(
   const ballots = data.ballots.filter((ballot) => ballot.round === round);
   const whole = data.vote.electorate.reduce((sum, { weight }) => sum + weight, 0);
   return data.vote.options.map((option) => {
-    const behind = ballots.filter(
-      (ballot: Ballot) =>
-        (ballot.says === 'choice' || ballot.says === 'ranking') && ballot.options[0] === option.id,
-    );
+    const behind = ballots.filter((ballot: Ballot) => named(ballot)[0] === option.id);
     const weight = behind.reduce((sum, ballot) => sum + (weights.get(ballot.voter) ?? 1), 0);
     return {
       option,
@@ -34,7 +31,7 @@ export function VoteBars({ data, round }: { data: VoteDetail; round: number }) {
   const lines = standing(data, round);
   const weighted = vote.electorate.some(({ weight }) => weight !== 1);
   const winner = vote.decided?.option;
-  const tally = data.tallies[round - 1];
+  const tally = data.vote.tallies[round - 1];
   return (
     <>
       <ul className={classes.bars} aria-label="Options">

@@ -24,7 +24,7 @@ export function VoteCast({ data }: { data: VoteDetail }) {
   const [answer, setAnswer] = useState('');
   const [reason, setReason] = useState('');
   if (voters.length === 0) return null;
-  const ranked = vote.method.startsWith('ranked');
+  const ranked = vote.rule.method.startsWith('ranked');
   const whose = voter ?? (voters.length === 1 ? (voters[0]?.name ?? null) : null);
   const ballot = (): NewBallot => {
     const base = { voter: whose ?? undefined, reason: reason.trim() };
@@ -70,7 +70,7 @@ export function VoteCast({ data }: { data: VoteDetail }) {
                   <Radio key={option.id} value={option.id} label={option.text} />
                 ))}
                 <Radio value={ABSTAIN} label="Abstain: I take part, and leave it to the others" />
-                {vote.security && <Radio value={VETO} label="Veto: this must not be done" />}
+                {vote.rule.security && <Radio value={VETO} label="Veto: this must not be done" />}
               </Stack>
             </Radio.Group>
           )}

@@ -25,14 +25,14 @@ export function VoteLine({ vote }: { vote: Vote }) {
         <div className="dim clip">
           {vote.decided
             ? `${vote.decided.text}, by ${deciderWords(vote.decided.by)}`
-            : (vote.asks ?? vote.why ?? vote.rule)}
+            : (vote.asks ?? vote.why ?? vote.rule.says)}
         </div>
       </div>
       <div className={`${classes.meta} num`}>
         {vote.state === 'open' ? (
           <>
             <span>
-              {vote.cast} of {vote.electorate.length * vote.rounds} cast
+              {vote.cast} of {vote.electorate.length * vote.rule.rounds} cast
             </span>
             <span>
               ends <Countdown at={vote.deadline} />

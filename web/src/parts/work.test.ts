@@ -31,8 +31,10 @@ describe('bars of a vote', () => {
     number: 1,
     round,
     voter,
-    says: option ? 'choice' : 'abstain',
-    options: option ? [option] : [],
+    choice: option,
+    ranking: null,
+    abstain: option === null,
+    veto: false,
     answer: null,
     changed: null,
     reason: '',
@@ -48,7 +50,6 @@ describe('bars of a vote', () => {
     kind: 'agent' as const,
     weight,
     weight_from: 'given',
-    absent: null,
   });
   const option = (id: string) => ({ id, text: id, proposed_by: null, votes: null, weight: null });
 
