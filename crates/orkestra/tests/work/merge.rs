@@ -1,5 +1,6 @@
 //! Work of several runs comes into one branch: none of it is lost, or a person is asked.
 
+use crate::crew::{Crew, plan};
 use crate::harness::{Home, text};
 use crate::site::Site;
 use crate::support::git;
@@ -257,4 +258,142 @@ fn other_places_of_a_file_are_soft() {
         (site.told(&one, "run.overlap").len() == 2).then_some(())
     });
     assert_eq!(site.show(&one)["overlaps"][0]["files"][0]["lines"], json!([[30, 30]]));
+}
+
+#[test]
+fn an_author_settles_a_conflict_and_must_not_drop_what_the_other_did() {
+    let site = site();
+    let one = done(&site, &line(7, "as one wants it"));
+    let two = done(&site, &line(7, "as two wants it"));
+    let three = done(&site, &line(7, "as three wants it"));
+    assert_eq!(merge(&site.home, &one)["state"], "merged");
+    // This author rebases as it was told, and keeps both lines.
+    let mend = |settle: &str| {
+        format!(
+            "onto=$(printf '%s\\n' \"$asked\" | sed -n 's/^1. git rebase //p' | tail -n 1)\n\
+             git -c user.name=a -c user.email=a@x rebase -q \"$onto\" > /dev/null 2>&1\n{settle}\n\
+             git add -A\n\
+             git -c user.name=a -c user.email=a@x -c core.editor=true rebase --continue > rebased 2>&1\n\
+             rm -f rebased\n"
+        )
+    };
+    std::fs::write(
+        site.home.dir.join("mend"),
+        mend("sed -i '/^<<<<<<<\\|^=======\\|^>>>>>>>/d' book"),
+    )
+    .expect("what it does");
+    let merged = merge(&site.home, &two);
+    assert_eq!(merged["state"], "merged", "{merged:#}\n{:#}", site.show(&two));
+    let book = read(&site.target, "book");
+    assert!(book.contains("as one wants it\n") && book.contains("as two wants it\n"), "{book}");
+    // This one takes only its own: the evidence is found, but lines of the others are not.
+    std::fs::write(site.home.dir.join("mend"), mend("git checkout -q --theirs book")).expect("it");
+    let stopped = merge(&site.home, &three);
+    assert_eq!(stopped["state"], "person", "{stopped:#}");
+    let losses = stopped["losses"].to_string();
+    assert!(losses.contains("as one wants it") && losses.contains("as two wants it"), "{losses}");
+    assert_eq!(read(&site.target, "book"), book);
+    // The person takes it as it is.
+    let id = stopped["id"].as_str().expect("an id");
+    let taken = site.home.json(&["merge", "retry", id, "--accept"]);
+    assert_eq!(taken["state"], "merged", "{taken:#}");
+    assert!(read(&site.target, "book").contains("as three wants it"));
+}
+
+#[test]
+fn a_merge_survives_kill_at_any_step_and_happens_once() {
+    let mut site = site();
+    // Evidence that takes a moment, so that there are moments in which to die.
+    let evidence = "command:sleep 0.3";
+    let mut expected = String::new();
+    let points = [
+        "merge.requested",
+        "merge.rebased",
+        "run.rebased",
+        "merge.checking",
+        "run.check_started",
+        "run.verified",
+        "",
+    ];
+    for (round, point) in points.into_iter().enumerate() {
+        let number = u32::try_from(round).expect("a number") * 4 + 2;
+        let id = begin(&site, &line(number, &format!("round {round}")), evidence);
+        site.wait_state(&id, "verified");
+        // Somebody else commits meanwhile, so that it must be rebased.
+        commit(&site, &format!("file{round}"), "x\n", "meanwhile");
+        let before = tip(&site);
+        let verified = site.told(&id, "run.verified").len();
+        let asked = site.home.json(&["merge", &id, "--detach"]);
+        let merge = asked["id"].as_str().expect("an id").to_owned();
+        if point == "run.verified" {
+            site.home.wait("the second verdict", || {
+                (site.told(&id, point).len() > verified).then_some(())
+            });
+        } else if !point.is_empty() {
+            site.home.wait(point, || {
+                let all = site.home.events(point);
+                let of = |event: &Value| {
+                    event["subject"] == merge.as_str() || event["subject"] == id.as_str()
+                };
+                all.iter().any(of).then_some(())
+            });
+        }
+        site.home.kill_daemon();
+        site.home.up();
+        let merged = site.home.wait("the merge", || {
+            let merge = site.home.json(&["merge", "show", &merge]);
+            (merge["state"] == "merged").then_some(merge)
+        });
+        assert_eq!(merged["commit"].as_str(), Some(tip(&site).as_str()), "{point}");
+        // Once: one commit upon what was there.
+        let count =
+            git(&site.home, &site.target, &["rev-list", "--count", &format!("{before}..main")]);
+        assert_eq!(count, "1", "{point}");
+        assert_eq!(
+            site.home
+                .events("merge.done")
+                .iter()
+                .filter(|e| e["subject"] == merge.as_str())
+                .count(),
+            1
+        );
+        assert_eq!(git(&site.home, &site.target, &["status", "--porcelain"]), "", "{point}");
+        expected = format!("{expected}round {round}\n");
+        let book = read(&site.target, "book");
+        let rounds: String = book
+            .lines()
+            .filter(|line| line.starts_with("round"))
+            .map(|line| format!("{line}\n"))
+            .collect();
+        assert_eq!(rounds, expected, "{point}");
+    }
+}
+
+#[test]
+fn tasks_of_a_session_come_into_its_branch_in_order_and_its_result_into_the_persons() {
+    let crew = Crew::new(&["ann", "bob", "cy"], json!({}));
+    let tasks = [
+        ("one", json!({"agent": "ann"})),
+        ("two", json!({"agent": "bob"})),
+        ("three", json!({"agent": "cy", "depends": ["one", "two"]})),
+    ];
+    crew.answers("plan", "Divide", &plan(&tasks));
+    let (code, said) = crew.run("Write three files", &["--involvement", "low", "--merge"]);
+    let id = crew.newest();
+    assert_eq!(code, Some(0), "{said}\n{}", crew.story(&id));
+    let session = crew.home.wait("the result on main", || {
+        let session = crew.show(&id);
+        session["delivered"].is_string().then_some(session)
+    });
+    assert_eq!(session["state"], "verified");
+    for file in ["one.txt", "two.txt", "three.txt"] {
+        assert!(crew.target.join(file).exists(), "{file} is on main");
+    }
+    // The third began where the other two were in.
+    let third = crew.git(&["log", "-1", "--format=%H", "main", "--", "three.txt"]);
+    for file in ["one.txt", "two.txt"] {
+        crew.git(&["cat-file", "-e", &format!("{third}:{file}")]);
+    }
+    assert_eq!(crew.home.events("task.merged").len(), 3, "{}", crew.story(&id));
+    assert_eq!(session["delivered"].as_str(), Some(crew.git(&["rev-parse", "main"]).as_str()));
 }
