@@ -34,12 +34,12 @@ export interface Merge {
   cli: string;
 }
 
-const api = '/api/v1/merges';
+const api = '/api/v1';
 
 export const mergesQuery = queryOptions({
   queryKey: ['merges'],
   queryFn: ({ signal }) =>
-    get<{ merges: Merge[] }>(`${api}?limit=200`, signal).then(({ merges }) => merges),
+    get<{ merges: Merge[] }>(`${api}/merges?limit=200`, signal).then(({ merges }) => merges),
 });
 
 export type MergeVerb = 'retry' | 'cancel' | 'undo';
@@ -48,7 +48,7 @@ export function useMergeVerb() {
   const client = useQueryClient();
   return useMutation({
     mutationFn: ({ id, verb, body }: { id: string; verb: MergeVerb; body?: unknown }) =>
-      post<Merge>(`${api}/${encodeURIComponent(id)}/${verb}`, body),
+      post<Merge>(`${api}/merges/${encodeURIComponent(id)}/${verb}`, body),
     onSettled: () => {
       void client.invalidateQueries({ queryKey: ['merges'] });
       void client.invalidateQueries({ queryKey: ['status'] });

@@ -89,7 +89,7 @@ export interface ReviewDetail extends Review {
 
 export type PersonsAnswer = 'approve' | 'concern' | 'stop';
 
-const api = '/api/v1/reviews';
+const api = '/api/v1';
 
 interface ReviewPage {
   reviews: Review[];
@@ -107,7 +107,10 @@ export const reviewsQuery = (filter: ReviewFilter = {}) =>
   infiniteQueryOptions({
     queryKey: ['reviews', filter],
     queryFn: ({ signal, pageParam }) =>
-      get<ReviewPage>(`${api}${query({ ...filter, limit: 50, before: pageParam })}`, signal),
+      get<ReviewPage>(
+        `${api}/reviews${query({ ...filter, limit: 50, before: pageParam })}`,
+        signal,
+      ),
     initialPageParam: null as string | null,
     getNextPageParam: (page: ReviewPage) => page.next ?? undefined,
   });
@@ -115,14 +118,14 @@ export const reviewsQuery = (filter: ReviewFilter = {}) =>
 export const reviewQuery = (id: string) =>
   queryOptions({
     queryKey: ['review', id],
-    queryFn: ({ signal }) => get<ReviewDetail>(`${api}/${encodeURIComponent(id)}`, signal),
+    queryFn: ({ signal }) => get<ReviewDetail>(`${api}/reviews/${encodeURIComponent(id)}`, signal),
   });
 
 export function useAnswerReview() {
   const client = useQueryClient();
   return useMutation({
     mutationFn: ({ id, answer, note }: { id: string; answer: PersonsAnswer; note?: string }) =>
-      post<Review>(`${api}/${encodeURIComponent(id)}/answer`, { answer, note }),
+      post<Review>(`${api}/reviews/${encodeURIComponent(id)}/answer`, { answer, note }),
     onSettled: () => {
       void client.invalidateQueries({ queryKey: ['reviews'] });
       void client.invalidateQueries({ queryKey: ['review'] });
@@ -136,7 +139,7 @@ export function useAskReview() {
   const client = useQueryClient();
   return useMutation({
     mutationFn: ({ run, focus }: { run: string; focus?: string }) =>
-      post<Review>(api, { run, focus }),
+      post<Review>(`${api}/reviews`, { run, focus }),
     onSuccess: () => client.invalidateQueries({ queryKey: ['reviews'] }),
   });
 }
@@ -145,15 +148,16 @@ export function useAskReview() {
 export const askedReviewsQuery = queryOptions({
   queryKey: ['reviews', 'asked'],
   queryFn: ({ signal }) =>
-    get<ReviewPage>(`${api}${query({ state: 'needs_person' })}`, signal).then(({ reviews }) =>
-      reviews.map(
-        (review): NeedsYou => ({
-          kind: 'review',
-          subject: review.id,
-          title: `Review of ${review.author}: ${review.why}`,
-          since: review.updated_at,
-          action: `orkestra review show ${review.short}`,
-        }),
-      ),
+    get<ReviewPage>(`${api}/reviews${query({ state: 'needs_person' })}`, signal).then(
+      ({ reviews }) =>
+        reviews.map(
+          (review): NeedsYou => ({
+            kind: 'review',
+            subject: review.id,
+            title: `Review of ${review.author}: ${review.why}`,
+            since: review.updated_at,
+            action: `orkestra review show ${review.short}`,
+          }),
+        ),
     ),
 });

@@ -145,8 +145,8 @@ export interface NewSession {
   evidence?: string[];
 }
 
-const api = '/api/v1/sessions';
-const one = (id: string) => `${api}/${encodeURIComponent(id)}`;
+const api = '/api/v1';
+const one = (id: string) => `${api}/sessions/${encodeURIComponent(id)}`;
 
 interface SessionPage {
   sessions: Session[];
@@ -156,7 +156,7 @@ interface SessionPage {
 export const sessionsQuery = infiniteQueryOptions({
   queryKey: ['sessions'],
   queryFn: ({ signal, pageParam }) =>
-    get<SessionPage>(`${api}${query({ limit: 50, before: pageParam })}`, signal),
+    get<SessionPage>(`${api}/sessions${query({ limit: 50, before: pageParam })}`, signal),
   initialPageParam: null as string | null,
   getNextPageParam: (page: SessionPage) => page.next ?? undefined,
 });
@@ -179,7 +179,7 @@ function useKept() {
 export function useNewSession() {
   const kept = useKept();
   return useMutation({
-    mutationFn: (session: NewSession) => post<Session>(api, session),
+    mutationFn: (session: NewSession) => post<Session>(`${api}/sessions`, session),
     onSuccess: kept,
   });
 }

@@ -147,8 +147,8 @@ export interface TaskFilter {
   agent?: string;
 }
 
-const api = '/api/v1/tasks';
-const one = (id: string) => `${api}/${encodeURIComponent(id)}`;
+const api = '/api/v1';
+const one = (id: string) => `${api}/tasks/${encodeURIComponent(id)}`;
 export const TASKS_PER_PAGE = 100;
 
 export type TaskData = InfiniteData<TaskPage, string | null>;
@@ -159,7 +159,7 @@ export const tasksQuery = (states: TaskState[], filter: TaskFilter, newest: bool
     queryKey: ['tasks', states.join(','), filter],
     queryFn: ({ signal, pageParam }) =>
       get<TaskPage>(
-        `${api}${query({ state: states.join(','), ...filter, newest: newest ? 'true' : null, limit: TASKS_PER_PAGE, after: pageParam })}`,
+        `${api}/tasks${query({ state: states.join(','), ...filter, newest: newest ? 'true' : null, limit: TASKS_PER_PAGE, after: pageParam })}`,
         signal,
       ),
     initialPageParam: null as string | null,
@@ -205,7 +205,7 @@ export interface NewTask {
 export function useNewTask() {
   const client = useQueryClient();
   return useMutation({
-    mutationFn: (task: NewTask) => post<Task>(api, task),
+    mutationFn: (task: NewTask) => post<Task>(`${api}/tasks`, task),
     onSuccess: () => client.invalidateQueries({ queryKey: ['tasks'] }),
   });
 }
@@ -215,7 +215,9 @@ export const sessionTasksQuery = (session: string) =>
   queryOptions({
     queryKey: ['tasks', 'session', session],
     queryFn: ({ signal }) =>
-      get<TaskPage>(`${api}${query({ session, limit: 200 })}`, signal).then(({ tasks }) => tasks),
+      get<TaskPage>(`${api}/tasks${query({ session, limit: 200 })}`, signal).then(
+        ({ tasks }) => tasks,
+      ),
   });
 
 /** What waits for what: around a task, of a session, or of all that is not over. */
@@ -223,7 +225,9 @@ export const graphQuery = (around: { task?: string; session?: string }) =>
   queryOptions({
     queryKey: ['tasks', 'graph', around],
     queryFn: ({ signal }) =>
-      get<{ tasks: Task[] }>(`${api}/graph${query(around)}`, signal).then(({ tasks }) => tasks),
+      get<{ tasks: Task[] }>(`${api}/tasks/graph${query(around)}`, signal).then(
+        ({ tasks }) => tasks,
+      ),
   });
 
 export const overlapsQuery = queryOptions({

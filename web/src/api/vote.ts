@@ -154,8 +154,8 @@ export interface Verified {
   faults: { vote: string; ballot: number | null; what: string }[];
 }
 
-const api = '/api/v1/votes';
-const one = (id: string) => `${api}/${encodeURIComponent(id)}`;
+const api = '/api/v1';
+const one = (id: string) => `${api}/votes/${encodeURIComponent(id)}`;
 
 interface VotePage {
   votes: Vote[];
@@ -166,7 +166,7 @@ export const votesQuery = (filter: { session?: string; task?: string } = {}) =>
   infiniteQueryOptions({
     queryKey: ['votes', filter],
     queryFn: ({ signal, pageParam }) =>
-      get<VotePage>(`${api}${query({ ...filter, limit: 50, before: pageParam })}`, signal),
+      get<VotePage>(`${api}/votes${query({ ...filter, limit: 50, before: pageParam })}`, signal),
     initialPageParam: null as string | null,
     getNextPageParam: (page: VotePage) => page.next ?? undefined,
   });
@@ -189,7 +189,7 @@ export const replayQuery = (id: string) =>
 export const verifyQuery = (id: string) =>
   queryOptions({
     queryKey: ['vote', id, 'verify'],
-    queryFn: ({ signal }) => get<Verified>(`${api}/verify${query({ vote: id })}`, signal),
+    queryFn: ({ signal }) => get<Verified>(`${api}/votes/verify${query({ vote: id })}`, signal),
   });
 
 export interface NewBallot {

@@ -28,8 +28,12 @@ fn number(text: &str) -> Result<u32, Bad> {
 }
 
 fn triggers(f: &Fields<'_>, reader: &mut Reader) -> Option<Vec<Kind>> {
-    let node = f.get("triggers")?;
     let path = f.path.join("triggers");
+    let Some(node) = f.get("triggers") else {
+        reader.origin(&path, Origin::Default);
+        return None;
+    };
+    reader.origin(&path, Origin::of(&node.place));
     let words = reader.strings(node, &path)?;
     let mut kinds = Vec::new();
     for word in words {

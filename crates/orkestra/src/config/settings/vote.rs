@@ -22,9 +22,6 @@ pub(super) fn read(top: &Fields<'_>, reader: &mut Reader) -> VoteSpec {
     let preamble = reader.value(&f, "preamble", (usual.preamble, Origin::Default), reader::texts);
     let mediator = reader.optional(&f, "mediator");
     let path = f.path.join("weights");
-    if f.get("weights").is_none() {
-        reader.origin(&path, Origin::Default);
-    }
     let mut weights = BTreeMap::new();
     for (domain, text) in reader.variables(f.get("weights"), &path) {
         match row(&text) {

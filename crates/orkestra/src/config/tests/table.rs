@@ -187,6 +187,16 @@ fn every_word_of_the_table_is_known() {
                 assert_eq!(get(&loaded, &path).unwrap(), &json!(word), "{path}");
                 continue;
             }
+            if let Some(name) = path.strip_prefix("checks.x.") {
+                let text = format!("checks: {{ x: {{ command: x, {name}: {word} }} }}");
+                assert_eq!(get(&Machine::with(&text).loaded(), &path).unwrap(), &json!(word));
+                continue;
+            }
+            if let Some(name) = path.strip_prefix("sessions.") {
+                let loaded = Machine::with(&format!("sessions: {{ {name}: {word} }}")).loaded();
+                assert_eq!(get(&loaded, &path).unwrap(), &json!(word), "{path}");
+                continue;
+            }
             if path == "gate.default" {
                 let loaded = Machine::with(&format!("gate: {{ default: {word} }}")).loaded();
                 assert_eq!(get(&loaded, &path).unwrap(), &json!(word), "{path}");
