@@ -6,8 +6,26 @@ use super::step::compare;
 use crate::evidence::look::identity;
 use orkestra_core::overlap::Loss;
 use orkestra_host::merge::{self as work, Moved, Replayed};
+use orkestra_host::program::{Captured, run_captured};
 use std::path::{Path, PathBuf};
-use std::process::Command;
+use std::time::Duration;
+
+/// Runs git as a person would, whatever runtime this is called from.
+fn git_in(dir: &Path, args: &[&str]) -> Captured {
+    let argv: Vec<String> =
+        ["/usr/bin/env", "git"].iter().chain(args).map(|word| (*word).to_owned()).collect();
+    let env = [
+        ("PATH", "/usr/local/bin:/usr/bin:/bin"),
+        ("GIT_EDITOR", "true"),
+        ("HOME", "/nonexistent"),
+    ]
+    .map(|(name, value)| (name.to_owned(), value.to_owned()));
+    let run = || {
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+        runtime.block_on(run_captured(&argv, &env, dir, Duration::from_secs(60), 1 << 20)).unwrap()
+    };
+    std::thread::scope(|scope| scope.spawn(run).join().unwrap())
+}
 
 struct Repository {
     dir: tempfile::TempDir,
@@ -27,9 +45,8 @@ impl Repository {
     fn git(&self, args: &[&str]) -> String {
         let who =
             ["-c", "user.name=t", "-c", "user.email=t@example.org", "-c", "commit.gpgsign=false"];
-        let output =
-            Command::new("git").current_dir(self.path()).args(who).args(args).output().unwrap();
-        assert!(output.status.success(), "{args:?}: {}", String::from_utf8_lossy(&output.stderr));
+        let output = git_in(self.path(), &[&who[..], args].concat());
+        assert!(output.success(), "{args:?}: {}", String::from_utf8_lossy(&output.stderr));
         String::from_utf8_lossy(&output.stdout).trim().to_owned()
     }
 
@@ -226,9 +243,7 @@ async fn a_branch_moves_only_from_where_it_was_looked_at_and_never_over_what_is_
     repository.git(&["checkout", "-q", "-b", "work", &fourth]);
     repository.write("f", "five\n");
     repository.commit("five");
-    let mut rebase = Command::new("git");
-    rebase.current_dir(path).args(["rebase", "-q", &third]).env("GIT_EDITOR", "true");
-    assert!(!rebase.output().unwrap().status.success(), "it has a conflict");
+    assert!(!git_in(path, &["rebase", "-q", &third]).success(), "it has a conflict");
     let tip = repository.git(&["rev-parse", "work"]);
     let moved = work::back(path, "work", &tip, &fourth).await.unwrap();
     assert!(matches!(moved, Moved::InTheWay(_)), "{moved:?}");

@@ -60,7 +60,7 @@ pub(crate) const REVIEWS: Section = Section {
         Key {
             name: "triggers",
             ty: Strings,
-            default: "[reported, milestone, blocker, request, silence]",
+            default: r#"["reported","milestone","blocker","request","silence"]"#,
             example: "[reported, blocker]",
             doc: "What opens reviews by itself; a person's wish always does.",
         },
